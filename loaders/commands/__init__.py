@@ -1,0 +1,1 @@
+"""Command-line modules: options, one call into the library, one printed result."""

@@ -1,0 +1,50 @@
+with
+
+int_people_split as (
+
+    select * from {{ ref('int_people_split') }}
+    where becomes = 'Lead'
+
+),
+
+int_custom_fields as (
+
+    select * from {{ ref('int_custom_fields') }}
+    where sf_object = 'Lead'
+
+),
+
+sf_leads as (
+
+    select
+        int_people_split.record_key,
+        int_people_split.owner_email,
+        int_people_split.salutation,
+        int_people_split.first_name,
+        int_people_split.last_name,
+        int_people_split.job_title,
+        int_people_split.company,
+        int_people_split.lead_status as status,
+        int_people_split.email,
+        int_people_split.phone,
+        int_people_split.mobile_phone,
+        int_people_split.fax,
+        int_people_split.website,
+        int_people_split.street,
+        int_people_split.city,
+        int_people_split.state,
+        int_people_split.postal_code,
+        int_people_split.country,
+        int_people_split.lifecycle_stage as stage,
+        int_people_split.lead_score,
+        int_people_split.time_zone,
+        int_people_split.locale,
+        int_people_split.last_active_at,
+        int_people_split.created_at as source_created_at,
+        int_custom_fields.custom_fields
+    from int_people_split
+    left join int_custom_fields on int_people_split.record_key = int_custom_fields.record_key
+
+)
+
+select * from sf_leads
