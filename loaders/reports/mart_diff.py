@@ -22,8 +22,8 @@ import duckdb
 import orjson
 
 from loaders.errors import ConfigurationError
-from loaders.project import field_map_paths, project_dir, warehouse_path
-from loaders.salesforce.contract import read_contracts
+from loaders.project import custom_objects_path, field_map_paths, project_dir, warehouse_path
+from loaders.salesforce.manifest import read_contracts
 
 SAMPLES = 5
 BUILD = (
@@ -195,7 +195,7 @@ def _build(project: Path, folder: Path) -> Path:
 
 
 def _picklist_columns(manifest: Path) -> dict[str, list[str]]:
-    contracts = read_contracts(manifest, field_map_paths())
+    contracts = read_contracts(manifest, field_map_paths(), custom_objects_path())
     return {
         contract.relation.split(".")[-1].strip('"'): [
             field.column for field in contract.fields if field.column and field.type in PICKLISTS

@@ -6,7 +6,10 @@ with
 
 unfit as (
 
-    {{ unfit_rows(mart_contract(model.identifier), model) }}
+    {% for one in contracts_with_rows(model.identifier, model) %}
+    {{ unfit_rows(one.contract, one.rows) }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 )
 

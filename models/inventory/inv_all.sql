@@ -1,0 +1,42 @@
+with
+
+unioned as (
+
+    {{ union_feeds('stg_{}__inventory', var('feeds')['inventory']) }}
+
+),
+
+recommendations as (
+
+    select * from {{ ref('inventory_recommendations') }}
+
+),
+
+inv_all as (
+
+    select
+        unioned.record_key,
+        unioned.source_system,
+        unioned.source_id,
+        unioned.kind,
+        unioned.name,
+        coalesce(unioned.is_active, false) as is_active,
+        unioned.trigger_text,
+        unioned.steps,
+        unioned.waits,
+        unioned.audience,
+        unioned.readable,
+        recommendations.salesforce_equivalent,
+        recommendations.recommendation,
+        unioned.definition,
+        unioned.created_at,
+        unioned.modified_at
+    from unioned
+    left join recommendations
+        on
+            unioned.source_system = recommendations.source_system
+            and unioned.kind = recommendations.kind
+
+)
+
+select * from inv_all
