@@ -8,17 +8,20 @@ behind are dropped first.
 
 A source is a package in loaders/ that defines `source()`, which returns a dlt source, and, where the system
 can tell, `row_counts()`, its own count per table. A table `landing_notes` (see loaders/mautic/notes.py)
-becomes the report's notes.
+becomes the report's notes. A source with `KEEPS_CHANGES = True` has its rows compared with the landing before
+(loaders/landing_changes.py); `snapshot_file()` may name the dump that was taken before.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,11 +33,12 @@ from dlt.common.libs.pyarrow import get_column_type_from_py_arrow
 from dlt.common.schema.exceptions import DataValidationError
 from dlt.common.schema.typing import TSchemaContract
 
-from loaders import project
+from loaders import landing_changes, project
 from loaders.errors import ConfigurationError, MigrationError, RefusedError, RemoteError, without_password
 
 NOT_LANDED = "not landed yet"  # comment of the empty tables that dbt's hook makes for sources.yml
 NOTES_TABLE = "landing_notes"
+COMPARE_MEMORY = "800MB"  # more is spilled to disk
 CONTRACT: TSchemaContract = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 
 Report = Callable[[str], None]
@@ -43,7 +47,7 @@ Report = Callable[[str], None]
 @dataclass(frozen=True)
 class LandedTable:
     """One landed table: rows in the warehouse, the source's own count (None if it has none), what was new
-    or odd.
+    or odd, and which rows are new, changed or deleted since the landing before (None for the first one).
     """
 
     source: str
@@ -52,6 +56,9 @@ class LandedTable:
     rows_in_source: int | None
     new_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rows_new: int | None = None
+    rows_changed: int | None = None
+    rows_deleted: int | None = None
 
 
 def source_names() -> list[str]:
@@ -78,10 +85,24 @@ def refresh(names: Sequence[str], full: bool = False, report: Report = lambda _:
     return landed
 
 
+def discover(name: str) -> Any:
+    """What a source is like, before anything is landed: the object that its `discover()` returns.
+
+    Raises ConfigurationError for an unknown source or one without discovery, else what the source raises.
+    """
+    if name not in source_names():
+        raise ConfigurationError(f"There is no source {name!r}.", f"choose from: {', '.join(source_names())}")
+    module = importlib.import_module(f"loaders.{name}")
+    if not hasattr(module, "discover"):
+        raise ConfigurationError(f"{name} has no discovery.", f"land it with refresh-raw --source {name}")
+    return module.discover()
+
+
 def _land(name: str, full: bool, report: Report) -> list[LandedTable]:
     module = importlib.import_module(f"loaders.{name}")
     report(f"{name}: reading")
     with _translated(name):
+        snapshot = _snapshot(module, report)
         source = module.source()
         before = _counts(module)
         _make_room(name)
@@ -100,7 +121,56 @@ def _land(name: str, full: bool, report: Report) -> list[LandedTable]:
     for table in landed:
         report(f"{name}: {table.table}: {table.rows_landed} rows")
     _check_counts(landed)
+    if getattr(module, "KEEPS_CHANGES", False):
+        with _translated(name):
+            landed = _compared(name, pipeline, landed, snapshot)
     return landed
+
+
+def _snapshot(module: ModuleType, report: Report) -> landing_changes.Snapshot:
+    """The id and moment of this landing, and the hash of the dump that the source names (MAU-20)."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    path = module.snapshot_file() if hasattr(module, "snapshot_file") else None
+    if path is None:
+        return landing_changes.Snapshot(f"{moment:%Y%m%dT%H%M%S.%fZ}", moment)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    report(f"snapshot before the landing: {path} has SHA-256 {digest}")
+    return landing_changes.Snapshot(f"{moment:%Y%m%dT%H%M%S.%fZ}", moment, str(path), digest)
+
+
+def _compared(
+    name: str, pipeline: dlt.Pipeline, landed: Sequence[LandedTable], snapshot: landing_changes.Snapshot
+) -> list[LandedTable]:
+    """The landed tables with what changed in them since the landing before."""
+    schema = {str(table["name"]): table["columns"] for table in pipeline.default_schema.data_tables()}
+    rows = [
+        landing_changes.LandedRows(
+            table.table,
+            [column for column, hints in schema[table.table].items() if hints.get("primary_key")],
+            [column for column in _known_columns(pipeline)[table.table] if _is_content(column)],
+            table.rows_in_source,
+        )
+        for table in landed
+    ]
+    with duckdb.connect(str(project.warehouse_path()), config={"memory_limit": COMPARE_MEMORY}) as warehouse:
+        found = landing_changes.record(warehouse, name, rows, snapshot)
+    return [
+        replace(
+            table,
+            rows_new=found[table.table].new,
+            rows_changed=found[table.table].changed,
+            rows_deleted=found[table.table].deleted,
+        )
+        if table.table in found and not found[table.table].first
+        else table
+        for table in landed
+    ]
+
+
+def _is_content(column: str) -> bool:
+    """Whether a column tells about the record, not about the landing."""
+    return not column.startswith("_dlt_") and column != "landed_at"
 
 
 def _pipeline(name: str) -> dlt.Pipeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,26 +19,36 @@ def rehearse() -> None:
 
 @rehearse.command()
 @click.option(
+    "--source",
+    default="mautic",
+    show_default=True,
+    type=click.Choice(["mautic", "actimo"]),
+    help="System to make up.",
+)
+@click.option(
     "--contacts",
     default=2000,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Mautic contacts to make up; everything else is in proportion.",
+    help="Contacts to make up; everything else is in proportion.",
 )
 @click.option(
     "--url",
     metavar="URL",
-    help="Database to write to, as an SQLAlchemy URL.  [default: a SQLite file in data/twin]",
+    help="Mautic: database to write to, as an SQLAlchemy URL.  [default: a SQLite file in data/twin]",
 )
-@click.option("--prefix", default="", help="Table prefix.")
+@click.option("--prefix", default="", help="Mautic: table prefix.")
+@click.option("--corrupt", is_flag=True, help="Actimo: cut a workbook in half.")
 @click.option("--seed", default=TWIN_SEED, show_default=True, help="Same seed, same twin.")
 @json_option
 @with_exit_codes
-def seed(contacts: int, url: str | None, prefix: str, seed: int, as_json: bool) -> None:
-    """Write the synthetic twin of Mautic: no real person in it, and all the dirt that real systems have."""
-    from loaders.rehearsal.twin.mautic import seed as seed_twin
-
-    result = seed_twin(contacts=contacts, url=url, seed=seed, prefix=prefix)
+def seed(
+    source: str, contacts: int, url: str | None, prefix: str, corrupt: bool, seed: int, as_json: bool
+) -> None:
+    """Write the synthetic twin of a source: no real person in it, and all the dirt that real systems have."""
+    twin = import_module(f"loaders.rehearsal.twin.{source}")
+    own = {"mautic": {"url": url, "prefix": prefix}, "actimo": {"corrupt": corrupt}}
+    result = twin.seed(contacts=contacts, seed=seed, **own[source])
     if as_json:
         print_json({"url": result.url, "rows": result.counts})
     else:

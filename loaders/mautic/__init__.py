@@ -9,63 +9,109 @@ SQLite copy such as the synthetic twin, with SELECT and nothing else.
 
 table -> raw_mautic.<table> with the table prefix removed:
 
-    leads            contacts and anonymous visitors, with every custom field as a column
-    companies        companies, with their custom fields
-    companies_leads  which contact belongs to which companies, is_primary
-    lead_fields      the registry of fields: label, type, options
-    stages           lifecycle stages
-    users, roles     owners; without password and preferences
+    leads, companies, companies_leads   people and companies, with every custom field as a column
+    campaigns..., lead_lists..., emails, email_stats, page_hits, assets, forms, custom_item...
+                     everything else that `tables.csv` lists, as Mautic names it
+    form_results     the answers to all forms; in Mautic a table per form
+    files            where the bytes of each asset are, after they were copied to data/files
     landing_notes    what was changed, missing or odd on the way in, counted per table and column
 
 Every table is replaced as a whole: date_modified is unreliable in Mautic 6 and deletes leave no trace
 (SRC-03), so a full read of the key range is the only truthful one. Types are the same from every database;
-PHP-serialized columns land as JSON text. `settings.py` lists tables and columns, `README.md` the set-up.
+PHP-serialized columns land as JSON text. `tables.csv` and
+`columns.csv` list tables and columns, `README.md` the set-up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dlt
 import sqlalchemy as sa
 from dlt.sources import DltSource
 
+from loaders.errors import ConfigurationError
+from loaders.mautic import assets, discovery, extract, form_results, live, registry, release
 from loaders.mautic import connection as reach
-from loaders.mautic import extract, live, registry
 from loaders.mautic.canonical import arrow_schema
+from loaders.mautic.discovery import Discovery
 from loaders.mautic.notes import SCHEMA as NOTES_SCHEMA
 from loaders.mautic.notes import Notes
-from loaders.mautic.settings import TABLES, Table
+from loaders.mautic.settings import FORM_RESULTS, TABLES, Table
 
 NOTES_TABLE = "landing_notes"
+KEEPS_CHANGES = True  # rows are compared with the landing before, as date_modified cannot be trusted (SRC-03)
+
+
+def discover() -> Discovery:
+    """What this Mautic is like, counted in its database; see discovery.py. Raises as `source` does, and
+    ConfigurationError when only the REST API is configured.
+    """
+    if _rest() is not None:
+        raise ConfigurationError(
+            "Discovery counts in the database, and the settings name the REST API.",
+            "set database_url instead of base_url, or ask for a copy of the database",
+        )
+    return discovery.read(reach.configured())
+
+
+def snapshot_file() -> Path | None:
+    """The dump of the database that was taken before the landing, to be hashed (MAU-20): the file of the setting
+    `snapshot_file`, or the database itself if it is a SQLite file. Raises ConfigurationError if it is not there.
+    """
+    return None if _rest() is not None else reach.snapshot_file()
 
 
 def source() -> DltSource:
     """The dlt source with one resource per table of `settings.TABLES` and one for the notes.
 
-    Raises ConfigurationError or RemoteError when the database cannot be read or is not Mautic's.
+    Raises ConfigurationError or RemoteError when the database cannot be read or is not Mautic's. With a
+    `base_url` among the settings it is the REST API that is read.
     """
+    if (rest := _rest()) is not None:
+        return rest.source()
     connection = reach.configured()
-    columns, missing = _inspect(connection)
-    return _mautic(connection, columns, missing)
+    return _mautic(connection, _inspect(connection))
 
 
 def row_counts() -> dict[str, int]:
     """COUNT(*) per table, the truth that a landing is measured against (MAU-14). Raises as `source` does."""
+    if (rest := _rest()) is not None:
+        given: dict[str, int] = rest.row_counts()
+        return given
     connection = reach.configured()
     with reach.open_engine(connection) as engine, engine.connect() as session:
         present = live.table_names(session)
-        return {
+        counts = {
             table.name: session.execute(
                 sa.select(sa.func.count()).select_from(sa.table(connection.prefix + table.name))
             ).scalar_one()
             for table in TABLES
             if connection.prefix + table.name in present
         }
+        return counts | {FORM_RESULTS: form_results.count(session, connection)}
 
 
-def _inspect(connection: reach.Connection) -> tuple[dict[str, list[live.Column]], frozenset[str]]:
+def _rest() -> Any:
+    """The module that reads the REST API if the settings name one, else None; it builds on this one."""
+    from loaders.mautic import rest
+
+    return rest if rest.is_configured() else None
+
+
+@dataclass(frozen=True)
+class _Instance:
+    """What the tables of an instance look like: columns per table, missing tables, Mautic's release."""
+
+    columns: dict[str, list[live.Column]]
+    missing: frozenset[str]
+    version: str
+
+
+def _inspect(connection: reach.Connection) -> _Instance:
     """The columns of every table, and the missing optional ones; checked before anything is read."""
     with reach.open_engine(connection) as engine, engine.connect() as session:
         names = live.table_names(session)
@@ -77,40 +123,58 @@ def _inspect(connection: reach.Connection) -> tuple[dict[str, list[live.Column]]
             else live.columns(session, connection, table)
             for table in TABLES
         }
-        return columns, frozenset(table.name for table in missing)
+        version = release.of(live.column_names(session, connection)).version
+        return _Instance(columns, frozenset(table.name for table in missing), version)
 
 
 @dlt.source(name="mautic", max_table_nesting=0)  # type: ignore[untyped-decorator]
-def _mautic(connection: Any, columns: Any, missing: Any) -> Any:
+def _mautic(connection: Any, instance: Any) -> Any:
     notes, done = Notes(), set[str]()
+    database = reach.SharedEngine(connection)
+    columns, settings = instance.columns, assets.configured(connection)
 
     def rows(table: Table) -> Iterator[Any]:
-        if table.name in missing:
-            notes.add(table.name, None, registry.NO_TABLE)
+        if table.name in instance.missing:
+            registry.note_missing_table(table, instance.version, notes)
             yield arrow_schema(table, columns[table.name]).empty_table()
         else:
-            with reach.open_engine(connection) as engine:
-                registry.note_missing(table.name, columns[table.name], notes)
+            with database.use() as engine:
+                registry.note_missing(table, columns[table.name], instance.version, notes)
                 yield from extract.read_table(engine, connection, table, columns[table.name], notes)
         done.add(table.name)
 
+    def answers() -> Iterator[Any]:
+        with database.use() as engine:
+            yield from form_results.read(engine, connection, notes)
+        done.add(FORM_RESULTS)
+
+    def files() -> Iterator[Any]:
+        with database.use() as engine:
+            for batch in assets.read(engine, connection, settings):
+                assets.note(batch, notes)
+                yield batch
+        done.add(assets.FILES)
+
     def landing_notes() -> Iterator[Any]:
-        while len(done) < len(TABLES):
+        while len(done) < len(TABLES) + 2:
             yield None  # dlt reads the tables in turn; the notes are complete when all of them are
-        with reach.open_engine(connection) as engine:
+        with database.use() as engine:
             registry.note_disagreements(engine, connection, columns, notes)
+        database.close()
         yield notes.to_arrow()
 
     for table in TABLES:
-        yield dlt.resource(
-            rows,
-            name=table.name,
-            primary_key=table.primary_key,
-            write_disposition="replace",
-            columns=_hints(arrow_schema(table, columns[table.name])),
-        )(table)
-    yield dlt.resource(
-        landing_notes, name=NOTES_TABLE, write_disposition="replace", columns=_hints(NOTES_SCHEMA)
+        schema = arrow_schema(table, columns[table.name])
+        yield _resource(rows, table.name, schema, table.primary_key)(table)
+    yield _resource(answers, FORM_RESULTS, form_results.SCHEMA, form_results.PRIMARY_KEY)
+    yield _resource(files, assets.FILES, assets.SCHEMA, assets.PRIMARY_KEY)
+    yield _resource(landing_notes, NOTES_TABLE, NOTES_SCHEMA)
+
+
+def _resource(make: Any, name: str, schema: Any, primary_key: Sequence[str] | None = None) -> Any:
+    """A dlt resource that replaces its table."""
+    return dlt.resource(
+        make, name=name, primary_key=primary_key, write_disposition="replace", columns=_hints(schema)
     )
 
 
@@ -123,4 +187,4 @@ def _hints(schema: Any) -> dict[str, Any]:
     }
 
 
-__all__ = ["row_counts", "source"]
+__all__ = ["KEEPS_CHANGES", "discover", "row_counts", "snapshot_file", "source"]

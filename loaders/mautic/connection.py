@@ -17,6 +17,7 @@ import dlt
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from loaders import project
 from loaders.errors import ConfigurationError, MigrationError, RemoteError, without_password
@@ -68,6 +69,25 @@ def configured() -> Connection:
     return Connection(url, str(prefix), int(window))
 
 
+def snapshot_file() -> Path | None:
+    """The dump that was taken before the landing, as the setting names it; for SQLite the database file itself.
+
+    Raises ConfigurationError if the named file is not there.
+    """
+    named = dlt.config.get("sources.mautic.snapshot_file")
+    if named:
+        path = Path(str(named)).expanduser()
+        if not path.is_file():
+            raise ConfigurationError(
+                f"snapshot_file {path} is not there.",
+                "dump the database first, or remove snapshot_file from [sources.mautic]",
+            )
+        return path
+    url = configured().url
+    path = Path(url.database or "")
+    return path if url.get_backend_name() == "sqlite" and path.is_file() else None
+
+
 def parse_url(text: str) -> URL:
     """The SQLAlchemy URL, with PyMySQL where no driver is named and utf8mb4 asked for. Raises
     ConfigurationError.
@@ -94,17 +114,40 @@ def open_engine(connection: Connection) -> Iterator[Engine]:
     """A read-only engine, disposed at the end; database errors inside leave as MigrationError with a next
     step.
     """
-    engine = None
+    shared = SharedEngine(connection)
     try:
-        engine = _engine(connection)
-        yield engine
-    except MigrationError:
-        raise
-    except (SQLAlchemyError, sqlite3.Error, ModuleNotFoundError) as error:
-        raise explained(error, connection) from error
+        with shared.use() as engine:
+            yield engine
     finally:
-        if engine is not None:
-            engine.dispose()
+        shared.close()
+
+
+class SharedEngine:
+    """One read-only engine for several readers, made when the first one needs it: connecting takes longer than
+    reading a small table.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._engine: Engine | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[Engine]:
+        """The engine; database errors inside leave as MigrationError with a next step."""
+        try:
+            if self._engine is None:
+                self._engine = _engine(self.connection)
+            yield self._engine
+        except MigrationError:
+            raise
+        except (SQLAlchemyError, sqlite3.Error, ModuleNotFoundError) as error:
+            raise explained(error, self.connection) from error
+
+    def close(self) -> None:
+        """Closes the connections; the next use opens new ones."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
 
 def _engine(connection: Connection) -> Engine:
@@ -118,7 +161,9 @@ def _engine(connection: Connection) -> Engine:
             )
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         return sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)
+            "sqlite://",
+            creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
+            poolclass=NullPool,  # a connection each: readers switch its text to bytes
         )
     engine = sa.create_engine(connection.url, pool_pre_ping=False, connect_args=_driver_options(connection))
     if connection.is_mysql:

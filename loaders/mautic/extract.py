@@ -3,7 +3,8 @@
 MySQL and MariaDB tables with a whole-number key are read in windows of the primary key by
 connectorx, two in flight; each window that connectorx cannot read is read again through SQLAlchemy.
 Everything else streams through SQLAlchemy. No order by a secondary index, no offset paging: only ranges of
-the primary key (MAU-16).
+the primary key (MAU-16). A window has as many rows as fit in a fixed amount of memory: a table of whole
+e-mails is read in smaller steps than one of numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import connectorx
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from loaders.mautic.canonical import ZERO_DATE, Canonical, Keys, arrow_column
@@ -24,6 +26,9 @@ from loaders.mautic.notes import Notes
 from loaders.mautic.settings import Table
 
 IN_FLIGHT = 2  # windows read at once: the next is on its way while this one is written
+FIRST_ROWS = 500  # rows of the first window, which tells how wide the rows are
+DENSE = 0.5  # rows per key from which on ranges of the key are windows
+WINDOW_BYTES = 48 << 20  # of a window in memory; about three of them are there at once
 _ZERO_BITS = (
     "zero_dates__"  # helper column with one bit per date column; its name cannot be a Mautic alias of ours
 )
@@ -44,6 +49,26 @@ def read_table(
     yield from batches
 
 
+_GUESS = sa.text(
+    "select table_rows from information_schema.tables where table_schema = database() and table_name = :name"
+)
+
+
+class _Pace:
+    """How many rows the next window has, from the width of the rows so far."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = min(FIRST_ROWS, most)
+
+    def saw(self, batch: pa.Table) -> None:
+        """Fits the pace to a window that was read."""
+        if batch.num_rows:
+            fitting = int(WINDOW_BYTES * batch.num_rows / max(batch.nbytes, 1))
+            # grows step by step, as the first rows of a table can be narrower than the later ones
+            self.rows = max(1, min(self.most, fitting, self.rows * 10))
+
+
 class _Mysql:
     """Windows over one MySQL or MariaDB table."""
 
@@ -56,6 +81,7 @@ class _Mysql:
         # connectorx's guard
         self.dates = [c for c in self.existing if c.base_type in ("date", "datetime", "timestamp")]
         self.url = connectorx_url(connection.url)
+        self.pace = _Pace(connection.window_rows)
 
     def batches(self) -> Iterator[pa.Table]:
         """connectorx windows where the key allows it, else one streamed query."""
@@ -77,14 +103,46 @@ class _Mysql:
         return all("int" in types[key] for key in self.canonical.table.primary_key)
 
     def _windows(self) -> Iterator[str]:
-        """Conditions that cut the table into windows of equal rows, whatever gaps the key has."""
+        """Conditions that cut the table into windows of at most so many rows, in key order."""
+        span = self._dense_span()
+        yield from self._by_rows() if span is None else self._by_range(*span)
+
+    def _dense_span(self) -> tuple[int, int] | None:
+        """The lowest and highest key of a table with few gaps, where a range of keys is a window; else None.
+
+        How many rows there are is the server's own guess, which costs nothing.
+        """
+        if len(self.canonical.table.primary_key) > 1:
+            return None
+        name = self.connection.prefix + self.canonical.table.name
+        key = _quote(self.canonical.table.primary_key[0])
+        with self.engine.connect() as session:
+            rows = int(session.execute(_GUESS, {"name": name}).scalar() or 0)
+            if rows <= FIRST_ROWS:
+                return None
+            ends = session.exec_driver_sql(f"select min({key}), max({key}) from {_quote(name)}").one()
+        if ends[0] is None or rows < DENSE * (int(ends[1]) - int(ends[0]) + 1):
+            return None
+        return int(ends[0]), int(ends[1])
+
+    def _by_range(self, low: int, high: int) -> Iterator[str]:
+        """Ranges of the key; the last one has no end, for rows that are added meanwhile."""
+        key = _quote(self.canonical.table.primary_key[0])
+        while low + self.pace.rows <= high:
+            end = low + self.pace.rows
+            yield f"{key} >= {low} and {key} < {end}"
+            low = end
+        yield f"{key} >= {low}"
+
+    def _by_rows(self) -> Iterator[str]:
+        """Windows of equal rows, whatever gaps the key has; the server walks the key once more for it."""
         keys = [_quote(key) for key in self.canonical.table.primary_key]
         order, table = ", ".join(keys), _quote(self.connection.prefix + self.canonical.table.name)
         after = ""
         while True:
             query = f"select {order} from {table} {'where ' + after if after else ''} order by {order}"
             with self.engine.connect() as session:
-                last_of_window = f"{query} limit 1 offset {self.connection.window_rows - 1}"
+                last_of_window = f"{query} limit 1 offset {self.pace.rows - 1}"
                 end = session.exec_driver_sql(last_of_window).fetchone()
             if end is None:
                 yield after
@@ -113,7 +171,7 @@ class _Mysql:
 
     def _streamed(self, where: str) -> Iterator[pa.Table]:
         names = [column.name for column in self.existing] + ([_ZERO_BITS] if self.dates else [])
-        for rows in _fetched(self.engine, self._query(where), self.connection.window_rows):
+        for rows in _fetched(self.engine, self._query(where), self.pace):
             cells = [arrow_column(list(values)) for values in zip(*rows, strict=True)]
             yield self._canonical(dict(zip(names, cells, strict=True)), len(rows))
 
@@ -122,7 +180,9 @@ class _Mysql:
         bits = arrays.pop(_ZERO_BITS, None)
         if bits is not None and rows:
             self._note_zero_dates(bits.cast(pa.int64()), arrays)
-        return self.canonical.from_arrays(arrays, rows)
+        batch = self.canonical.from_arrays(arrays, rows)
+        self.pace.saw(batch)
+        return batch
 
     def _note_zero_dates(self, bits: pa.Array, arrays: dict[str, pa.Array]) -> None:
         if not pc.max(bits).as_py():
@@ -199,8 +259,11 @@ def _streamed(engine: Engine, connection: Connection, canonical: Canonical) -> I
     selected = ", ".join(_portable(column, quote(column.name)) for column in existing)
     order = ", ".join(quote(key) for key in canonical.table.primary_key)
     query = f"select {selected} from {quote(connection.prefix + canonical.table.name)} order by {order}"
-    for rows in _fetched(engine, query, connection.window_rows):
-        yield canonical.from_rows(rows)
+    pace = _Pace(connection.window_rows)
+    for rows in _fetched(engine, query, pace):
+        batch = canonical.from_rows(rows)
+        pace.saw(batch)
+        yield batch
 
 
 def _portable(column: Column, name: str) -> str:
@@ -212,8 +275,8 @@ def _portable(column: Column, name: str) -> str:
     return name
 
 
-def _fetched(engine: Engine, query: str, size: int) -> Iterator[list[Any]]:
-    """Lists of at most `size` rows from a streamed cursor.
+def _fetched(engine: Engine, query: str, pace: _Pace) -> Iterator[list[Any]]:
+    """Lists of at most `pace.rows` rows from a streamed cursor.
 
     SQLite hands out text as bytes, because its own decoding stops at the first invalid byte of the whole
     table.
@@ -225,7 +288,7 @@ def _fetched(engine: Engine, query: str, size: int) -> Iterator[list[Any]]:
         try:
             result = session.execution_options(stream_results=True).exec_driver_sql(query)
             fetch: Callable[[int], Any] = result.cursor.fetchmany if raw is not None else result.fetchmany
-            while rows := fetch(size):
+            while rows := fetch(pace.rows):
                 yield list(rows)
             result.close()
         finally:

@@ -86,7 +86,7 @@ def check_prefix(names: Iterable[str], connection: Connection) -> None:
 
 
 def missing_tables(names: set[str], connection: Connection) -> list[Table]:
-    """Declared tables that the instance lacks. Raises ConfigurationError for one that is not optional."""
+    """Landed tables that the instance lacks. Raises ConfigurationError for one that is not optional."""
     missing = [table for table in TABLES if connection.prefix + table.name not in names]
     for table in missing:
         if not table.optional:
@@ -102,19 +102,39 @@ def columns(session: sa.Connection, connection: Connection, table: Table) -> lis
 
     Raises ConfigurationError when a primary key column is missing.
     """
-    live = _live_types(session, connection.prefix + table.name)
+    present = present_columns(session, connection, table)
+    names = {column.name for column in present}
     for key in table.primary_key:
-        if key not in live:
+        if key not in names:
             raise ConfigurationError(
                 f"{connection.prefix}{table.name} in {connection.label} has no column {key}.",
                 "this is not Mautic's table of that name; check the table prefix",
             )
-    present = [
+    return present + [column for column in absent_columns(table) if column.name not in names]
+
+
+def present_columns(session: sa.Connection, connection: Connection, table: Table) -> list[Column]:
+    """The columns of a table that land, as they are, in the source's order; none for a missing table."""
+    return [
         Column(name, declared, table.columns.get(name) or family_of(declared))
-        for name, declared in live.items()
+        for name, declared in _live_types(session, connection.prefix + table.name).items()
         if name not in table.excluded
     ]
-    return present + [column for column in absent_columns(table) if column.name not in live]
+
+
+def column_names(session: sa.Connection, connection: Connection) -> dict[str, set[str]]:
+    """Every table of the instance, without prefix, and the names of its columns."""
+    found: dict[str, set[str]] = {}
+    if connection.is_mysql:
+        query = sa.text(
+            "select table_name, column_name from information_schema.columns where table_schema = database()"
+        )
+        for table, column in session.execute(query):
+            found.setdefault(str(table), set()).add(str(column))
+    else:
+        found = {name: set(_live_types(session, name)) for name in table_names(session)}
+    prefix = connection.prefix
+    return {name.removeprefix(prefix): names for name, names in found.items() if name.startswith(prefix)}
 
 
 def absent_columns(table: Table) -> list[Column]:

@@ -1,18 +1,33 @@
-"""Which Mautic tables are landed, with the columns that models read. A further table is one more entry in
-TABLES.
+"""Which Mautic tables are landed, with the columns that models read. `tables.csv` and `columns.csv` hold them;
+a further table is a few more lines there.
 
-Columns are always read live (SRC-04): what stands in `columns` is the minimum that models may rely on, in
-the type they may rely on; everything else that the table has, custom fields above all, lands as well in the
-type that the database declares. A declared column that this instance lacks lands as null and is noted.
+tables.csv: `since` is the first release with the table, `part` what it belongs to (core or a plugin's name),
+`required` is `to land` (nothing lands without it) or `by release` (a release without it is half-migrated),
+`not_landed_because` says why the table stays in Mautic.
+columns.csv: `family` is the type that models may rely on, `key` the position in the primary key, `encoding`
+php (serialize() text, landed as JSON text, SRC-02) or json, `since` the first release with the column,
+`default_field` says that the registry lead_fields describes it on a fresh install, `excluded_because` why the
+column stays in Mautic.
+
+Columns are always read live (SRC-04): everything else that a table has, custom fields above all, lands as
+well, in the type that the database declares. A listed column that this instance lacks lands as null and is
+noted. Versions are the releases 4.4, 5.0, 5.1, 5.2, 6.0; 7.0 stands for what later ones are known to add.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
 Family = Literal["int", "float", "decimal", "timestamp", "date", "time", "binary", "text"]
+
+CORE = "core"
+OLDEST = "4.4"  # the first release that the listings know; nothing older is supported
+UPGRADE_NEXT_STEP = "finish Mautic's upgrade (mautic:update:apply --finish), or restore a complete dump"
+FORM_RESULTS = "form_results"  # one raw table for the per-form tables form_results_<id>_<alias>
 
 
 @dataclass(frozen=True)
@@ -26,94 +41,62 @@ class Table:
     columns: Mapping[str, Family]
     serialized: tuple[str, ...] = ()  # PHP serialize() text, landed as JSON text (SRC-02)
     excluded: Mapping[str, str] = field(default_factory=dict)
-    optional: bool = False  # a plugin's or a newer release's table: missing is a note, not an error (MAU-15)
+    optional: bool = False  # a missing table is a note, not an error (MAU-15)
+    required_by_release: bool = False  # a release that should have it and has not is half-migrated (MAU-18)
+    since: str = OLDEST
+    part: str = CORE
+    column_since: Mapping[str, str] = field(default_factory=dict)  # columns of later releases than the table
+    default_fields: frozenset[str] = frozenset()  # columns that lead_fields describes on a fresh install
+    not_landed_because: str = ""
+    families: Mapping[str, Family] = field(default_factory=dict)  # of all columns, excluded ones too
+    encoded: frozenset[str] = frozenset()  # columns that hold a PHP or JSON value, excluded ones too
 
 
-def _columns(int: str = "", float: str = "", timestamp: str = "", text: str = "") -> dict[str, Family]:
-    """Column name to family, from one list of names separated by blanks per family."""
-    given: dict[Family, str] = {"int": int, "float": float, "timestamp": timestamp, "text": text}
-    return {name: family for family, names in given.items() for name in names.split()}
+def _lines(name: str) -> Iterator[dict[str, str]]:
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
-# Mautic's FormEntity: on nearly every table; the edit lock (checked_out*) lands too but no model needs it.
-_FORM_ENTITY = _columns(
-    int="id is_published created_by modified_by",
-    timestamp="date_added date_modified",
-    text="created_by_user modified_by_user",
-)
+def _listed() -> tuple[Table, ...]:
+    """Every table of the listings, landed or not."""
+    columns: dict[str, list[dict[str, str]]] = {}
+    for line in _lines("columns.csv"):
+        columns.setdefault(line["table_name"], []).append(line)
+    return tuple(_table(line, columns[line["table_name"]]) for line in _lines("tables.csv"))
 
-_LEADS = _FORM_ENTITY | _columns(
-    int="owner_id stage_id points",
-    timestamp="last_active date_identified attribution_date",
-    float="attribution",
-    text="""preferred_profile_image title firstname lastname company position email phone mobile address1
-        address2 city state zipcode timezone country fax preferred_locale website facebook foursquare
-        instagram linkedin skype twitter internal social_cache""",
-)
 
-_COMPANIES = _FORM_ENTITY | _columns(
-    int="owner_id score",
-    float="companynumber_of_employees companyannual_revenue",
-    text="""companyname companyemail companyphone companyfax companyaddress1 companyaddress2 companycity
-        companystate companyzipcode companycountry companywebsite companyindustry companydescription
-        social_cache""",
-)
-
-_LEAD_FIELDS = _FORM_ENTITY | _columns(
-    int="""is_required is_fixed is_visible is_short_visible is_listable is_publicly_updatable
-        is_unique_identifer is_index char_length_limit field_order column_is_not_created
-        original_is_published_value""",
-    text="label alias type field_group default_value object properties uuid",
-)
-
-_STAGES = _FORM_ENTITY | _columns(
-    int="category_id weight", timestamp="publish_up publish_down", text="name description uuid"
-)
-
-_USERS = _FORM_ENTITY | _columns(
-    int="role_id",
-    timestamp="last_login last_active",
-    text="username first_name last_name email position timezone locale signature",
-)
-
-TABLES: tuple[Table, ...] = (
-    Table("leads", ("id",), _LEADS, serialized=("internal", "social_cache")),
-    Table("companies", ("id",), _COMPANIES, serialized=("social_cache",)),
-    Table(
-        "companies_leads",
-        ("company_id", "lead_id"),
-        _columns(int="company_id lead_id is_primary", timestamp="date_added"),
-    ),
-    Table("lead_fields", ("id",), _LEAD_FIELDS, serialized=("properties",)),
-    Table("stages", ("id",), _STAGES),
-    Table(
-        "users",
-        ("id",),
-        _USERS,
+def _table(line: dict[str, str], columns: list[dict[str, str]]) -> Table:
+    keys = sorted((int(column["key"]), column["column_name"]) for column in columns if column["key"])
+    landed = [column for column in columns if not column["excluded_because"]]
+    return Table(
+        name=line["table_name"],
+        primary_key=tuple(name for _, name in keys),
+        columns={column["column_name"]: cast(Family, column["family"]) for column in landed},
+        serialized=tuple(column["column_name"] for column in landed if column["encoding"] == "php"),
         excluded={
-            "password": "a password hash is nobody's business outside of Mautic",
-            "preferences": "can hold tokens of integrations",
+            column["column_name"]: column["excluded_because"]
+            for column in columns
+            if column["excluded_because"]
         },
-    ),
-    Table(
-        "roles",
-        ("id",),
-        _FORM_ENTITY | _columns(int="is_admin", text="name description readable_permissions uuid"),
-        serialized=("readable_permissions",),
-    ),
-)
+        optional=line["required"] != "to land",
+        required_by_release=bool(line["required"]),
+        since=line["since"],
+        part=line["part"],
+        column_since={
+            column["column_name"]: column["since"] for column in columns if column["since"] != line["since"]
+        },
+        default_fields=frozenset(column["column_name"] for column in columns if column["default_field"]),
+        not_landed_because=line["not_landed_because"],
+        families={column["column_name"]: cast(Family, column["family"]) for column in columns},
+        encoded=frozenset(column["column_name"] for column in columns if column["encoding"]),
+    )
 
-# Columns of the two field-carrying tables that no row of lead_fields describes; other strays are reported.
-_ENTITY = {*_FORM_ENTITY, "owner_id", "checked_out", "checked_out_by", "checked_out_by_user", "social_cache"}
-_VISITOR = {"stage_id", "points", "last_active", "internal", "date_identified", "preferred_profile_image"}
-SYSTEM_COLUMNS: Mapping[str, frozenset[str]] = {
-    "leads": frozenset(_ENTITY | _VISITOR | {"generated_email_domain"}),
-    "companies": frozenset(_ENTITY | {"score"}),
-}
+
+LISTED: tuple[Table, ...] = _listed()
+TABLES: tuple[Table, ...] = tuple(table for table in LISTED if not table.not_landed_because)
 
 # How lead_fields.object calls the tables that carry fields.
 FIELD_OBJECTS: Mapping[str, str] = {"lead": "leads", "company": "companies"}
 
-WINDOW_ROWS = (
-    50_000  # rows read at once; two windows are in flight, so memory is about three windows of one table
-)
+# rows read at once; two windows are in flight, so memory is about three windows of one table
+WINDOW_ROWS = 50_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -58,10 +59,12 @@ def test_every_row_of_every_table_lands_once(whole: Landed) -> None:
 
 
 @pytest.mark.requirement("MAU-14")
-def test_the_database_is_the_only_way_in() -> None:
-    sources = "".join(path.read_text() for path in Path(mautic.__file__).parent.glob("*.py"))
-    for other_way in ("import requests", "import csv", "httpx", "urllib.request", "rest_api"):
-        assert other_way not in sources
+def test_nothing_asks_mautic_for_an_export() -> None:
+    """Version 6 queues exports and mails them; without its cron job nothing arrives and nothing fails."""
+    for path in Path(mautic.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
+                assert "export" not in node.value.lower(), f"{path.name}: {node.value}"
 
 
 @pytest.mark.requirement("SRC-04")
@@ -173,7 +176,7 @@ def test_odd_values_are_null_and_counted(twin_copy: Spoiled, mautic_from: Point)
     assert rows("select properties from raw_mautic.lead_fields where id = 1") == [("a:1:{i:0;broken",)]
     assert rows(
         "select table_name, column_name, row_count, sample_keys from raw_mautic.landing_notes"
-        " where note like 'undecodable%'"
+        " where note like 'undecodable%' and table_name = 'lead_fields'"
     ) == [("lead_fields", "properties", 1, "1")]
     values = " ".join(note for table in landed.values() for note in table.notes)
     assert "soon" not in values and "many" not in values  # notes are shared; values are personal data

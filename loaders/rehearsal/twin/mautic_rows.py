@@ -90,7 +90,7 @@ class MauticRows:
         for number, name, weight, _ in STAGES:
             yield self._entity(number) | {
                 "is_published": int(number != 12),
-                "category_id": None,
+                "category_id": 12 if number <= 3 else None,
                 "name": name,
                 "description": None,
                 "weight": weight,

@@ -1,19 +1,24 @@
-"""The tables of the synthetic Mautic: those of a fresh Mautic 6 install, in one SQLAlchemy metadata for
-every database.
+"""The tables of the synthetic Mautic in one SQLAlchemy metadata for every database: those of a fresh install of
+a release, with or without plugins, or of an upgrade that went wrong.
 
-Types follow Mautic's own on MySQL and MariaDB and their nearest kin elsewhere, so that one generator fills
+People, companies and their fields are written out below, all other tables follow the listings of
+loaders/mautic. Types follow Mautic's own on MySQL and MariaDB and their nearest kin elsewhere, so that one generator fills
 both alike.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import phpserialize
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from loaders.mautic import release
+from loaders.mautic.settings import CORE, LISTED, Table
 from loaders.rehearsal.twin.vocabulary import (
     COMPANY,
     CONTACT,
@@ -28,10 +33,12 @@ __all__ = [
     "COMPANY",
     "CONTACT",
     "CUSTOM_FIELDS",
+    "FRESH",
     "INDUSTRIES",
     "MARKER",
     "STAGES",
     "TITLES",
+    "Shape",
     "registry_rows",
     "tables",
 ]
@@ -102,18 +109,79 @@ _SEARCHED = ("email", "companyname")  # Mautic's unique identifiers, which are n
 _SCALES = {"points": 0, "attribution": 2, "companynumber_of_employees": 0, "companyannual_revenue": 2}
 
 
-def tables(prefix: str, dialect: str) -> dict[str, sa.Table]:
+# What an upgrade to 6 that stopped half-way leaves out: columns of 5.1 and 5.2, a table of 5.1.
+_HALF_TABLES = ("email_list_excluded",)
+_HALF_COLUMNS = (("campaigns", "deleted"), ("emails", "preheader_text"), ("lead_fields", "char_length_limit"))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which Mautic the twin is: release, plugins, and for an upgraded one whether uuid columns are there and
+    whether the upgrade stopped half-way.
+    """
+
+    release: str = "6.0"
+    plugins: bool = True
+    uuid: bool = True
+    half_migrated: bool = False
+
+    def has_table(self, table: Table) -> bool:
+        """Whether this Mautic has the table."""
+        return (
+            table.since <= self.release
+            and (self.plugins or table.part == CORE)
+            and not (self.half_migrated and table.name in _HALF_TABLES)
+        )
+
+    def has_column(self, table: Table, column: str) -> bool:
+        """Whether this Mautic has the column; the customer's own fields always are there."""
+        return (
+            release.expects(table, column, self.release)
+            and (self.uuid or column != release.UUID)
+            and not (self.half_migrated and (table.name, column) in _HALF_COLUMNS)
+        )
+
+
+FRESH = Shape()
+
+
+def tables(
+    prefix: str, dialect: str, shape: Shape = FRESH, results: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, sa.Table]:
     """Source table name to SQLAlchemy table, named with the prefix; `dialect` decides how a column is
-    generated.
+    generated, `results` are the columns of the per-form result tables.
     """
     metadata = sa.MetaData()
+    written = _written_out(dialect)
+    columns: dict[str, list[sa.Column[Any]]] = {}
+    for table in LISTED:
+        if shape.has_table(table):
+            everything = written.get(table.name) or _listed(table)
+            columns[table.name] = [part for part in everything if shape.has_column(table, part.name)]
+    for name, fields in (results or {}).items():
+        columns[name] = [
+            sa.Column("submission_id", _ID, primary_key=True, autoincrement=False),
+            *(
+                sa.Column(field, _ID if field == "form_id" else _LONG)
+                for field in fields
+                if field != "submission_id"
+            ),
+        ]
+    columns[MARKER] = [
+        sa.Column("seed", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("contacts", sa.BigInteger),
+    ]
+    return {name: sa.Table(prefix + name, metadata, *parts, **_OPTIONS) for name, parts in columns.items()}
+
+
+def _written_out(dialect: str) -> dict[str, list[sa.Column[Any]]]:
     custom = {
         kind: [
             _custom_column(field) for field in CUSTOM_FIELDS if field.object == kind and field.column_exists
         ]
         for kind in (CONTACT, COMPANY)
     }
-    columns: dict[str, list[sa.Column[Any]]] = {
+    return {
         "roles": [*_entity(_ID), *_described(), _flag("is_admin"), _long("readable_permissions"), _uuid()],
         "users": _users(),
         "stages": [
@@ -133,12 +201,32 @@ def tables(prefix: str, dialect: str) -> dict[str, sa.Table]:
             _flag("is_primary"),
         ],
         "lead_fields": _lead_fields(),
-        MARKER: [
-            sa.Column("seed", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("contacts", sa.BigInteger),
-        ],
     }
-    return {name: sa.Table(prefix + name, metadata, *parts, **_OPTIONS) for name, parts in columns.items()}
+
+
+# Texts of these names are long in Mautic; all others have 191 characters.
+_LONG_TEXTS = frozenset(
+    """body body_text cache cached_html comments content custom_html description editor email_type footer_script
+    head_script help_message html message original_file_name plain_text post_action_property reason referer
+    remote_path subject text url user_agent value webhook_url""".split()  # noqa: SIM905
+)
+
+
+def _listed(table: Table) -> list[sa.Column[Any]]:
+    """The columns of a table as the listings have them, excluded ones too."""
+    kinds: dict[str, Any] = {"float": _NUMBER, "timestamp": sa.DateTime, "date": sa.Date, "time": sa.Time}
+    made = []
+    for name, family in table.families.items():
+        if name in table.primary_key:
+            kind: Any = sa.String(191) if family == "text" else _BIG_ID
+            made.append(sa.Column(name, kind, primary_key=True, autoincrement=False))
+        elif family == "int":
+            made.append(_flag(name) if name.startswith("is_") else sa.Column(name, sa.BigInteger))
+        elif family == "text":
+            made.append(_long(name) if name in table.encoded or name in _LONG_TEXTS else _text(name))
+        else:
+            made.append(sa.Column(name, kinds[family]))
+    return made
 
 
 def registry_rows() -> list[dict[str, Any]]:

@@ -62,6 +62,33 @@ CUSTOM_FIELDS: tuple[CustomField, ...] = (
     CustomField(CONTACT, "legacy_crm_id", "Legacy CRM id", "text", published=False),
     CustomField(CONTACT, "loyalty_level", "Loyalty level", "text", column_exists=False),
     CustomField(CONTACT, "import_reference", "Import reference", "text", registered=False),
+    # the next five are what RudderStack's connector writes, values spelled as it spells them
+    CustomField(
+        CONTACT,
+        "role",
+        "Role",
+        "select",
+        tuple(
+            (role, role)
+            for role in ("Individual Contributor", "Manager", "Director", "Executive", "Consultant")
+        ),
+    ),
+    CustomField(
+        CONTACT,
+        "subscription_status",
+        "Subscription status",
+        "select",
+        (("New", "New"), ("Existing", "Existing"), ("Former", "Former")),
+    ),
+    CustomField(
+        CONTACT,
+        "prospect_or_customer",
+        "Prospect or customer",
+        "select",
+        (("Prospect", "Prospect"), ("Customer", "Customer")),
+    ),
+    CustomField(CONTACT, "haspurchased", "Has purchased", "select", (("yes", "Yes"), ("no", "No"))),
+    CustomField(CONTACT, "company_size", "Company size", "number", scale=0),
     CustomField(COMPANY, "customer_number", "Customer number", "text"),
     CustomField(
         COMPANY,
