@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from loaders.errors import ConfigurationError, MigrationError
-from loaders.project import project_dir, rehearsal_dir, twin_dir, warehouse_path
+from loaders.project import data_dir, project_dir, rehearsal_dir, twin_dir, warehouse_path
 from loaders.rehearsal.local_org import project_org
 from loaders.rehearsal.process import start_org
 
@@ -34,7 +34,7 @@ class DemoSummary:
 
 
 def run_demo(contacts: int, report: Callable[[str], None]) -> DemoSummary:
-    """Seed, serve, land, build, load, reconcile, stop.
+    """Seed, serve, land, build, load, reconcile, report, list what is rebuilt by hand, stop.
 
     Raises ConfigurationError when a real Mautic is configured, since the demo would replace what was landed from it, and
     MigrationError when a step other than the load ends with an error.
@@ -52,8 +52,9 @@ def run_demo(contacts: int, report: Callable[[str], None]) -> DemoSummary:
         environment = {**twin, "REHEARSAL_URL": org.https_url, "REHEARSAL_CA": str(org.ca_file)}
         _step(["refresh-raw", "--source", "mautic"], environment, report)
         _step(["dbt", "--quiet", "build"], environment, report)
-        exit_code = _step(["load-sf", "--all"], environment, report, may_end_with=(0, REFUSED))
-        exit_code |= _step(["load-sf", "reconcile"], environment, report, may_end_with=(0, REFUSED))
+        exit_code = 0
+        for command in (["--all"], ["reconcile"], ["report"], ["inventory"]):
+            exit_code |= _step(["load-sf", *command], environment, report, may_end_with=(0, REFUSED))
     report(f"  rehearsal org stopped; its data stays in {_shown(rehearsal_dir())}")
     columns, rows = _summary()
     return DemoSummary(columns, rows, _closing(time.monotonic() - started), exit_code)
@@ -102,6 +103,8 @@ def _summary() -> tuple[Sequence[str], list[tuple[object, ...]]]:
 def _closing(seconds: float) -> str:
     return f"""
 {seconds:.0f} s. What to look at next:
+  {_shown(data_dir() / "report.html")}  what was landed, where it went, what is open: open it in a browser
+  {_shown(data_dir() / "inventory")}  what has to be rebuilt by hand, one document per kind
   {_shown(warehouse_path())}  schema audit: audit_record_fate (why each record is where it is), audit_field_diffs
   seeds/maps/mautic_values.csv     change a line, `diff-marts --base HEAD`: who moves, and what else changes
   rehearse serve &                 the same org again; then `load-sf --all`: 0 rows to send

@@ -1,4 +1,5 @@
--- One row per Salesforce object; what was landed, excluded or merged belongs to the source entity, which Lead and Contact share.
+-- One row per mart. What was landed, excluded or merged belongs to the source entity, which Lead and Contact share; rows that
+-- accompany those of another mart have no entity of their own.
 with
 
 fates as (
@@ -6,6 +7,7 @@ fates as (
     select
         source_system || ' ' || source_entity as entity,
         split_part(fate, ' ', 1) as kind,
+        case when contains(fate, ' as ') then split_part(fate, ' as ', 2) end as sf_object,
         count(*) as records
     from audit.audit_record_fate
     group by all
@@ -24,17 +26,17 @@ entities as (
 
 ),
 
-objects as (
+origins as (
 
     select
-        case sf_object when 'Account' then 'mautic company' else 'mautic contact' end as entity,
-        mart,
-        sf_object,
-        rows_accepted,
-        rows_rejected,
-        rows_in_mart - rows_accepted - rows_rejected as awaiting,
-        rows_in_org
-    from audit.audit_counts
+        went.sf_object,
+        string_agg(entities.entity, ', ' order by entities.entity) as entity,
+        sum(entities.landed) as landed,
+        sum(entities.excluded) as excluded,
+        sum(entities.merged) as merged
+    from (select distinct entity, sf_object from fates where sf_object is not null) as went
+    inner join entities on went.entity = entities.entity
+    group by all
 
 ),
 
@@ -49,17 +51,18 @@ differences as (
 )
 
 select
-    objects.entity as "From",
-    entities.landed::bigint as "Landed",
-    entities.excluded::bigint as "Excluded",
-    entities.merged::bigint as "Merged",
-    objects.sf_object as "Object",
-    objects.rows_accepted::bigint as "Loaded",
-    objects.rows_rejected::bigint as "Refused",
-    objects.awaiting::bigint as "Held back",
-    objects.rows_in_org::bigint as "In the org",
+    origins.entity as "From",
+    origins.landed::bigint as "Landed",
+    origins.excluded::bigint as "Excluded",
+    origins.merged::bigint as "Merged",
+    counts.sf_object as "Object",
+    counts.rows_accepted::bigint as "Loaded",
+    counts.rows_rejected::bigint as "Refused",
+    (counts.rows_in_mart - counts.rows_accepted - counts.rows_rejected)::bigint as "Held back",
+    counts.rows_in_org::bigint as "In the org",
     coalesce(differences.cells, 0)::bigint as "Differing cells"
-from objects
-inner join entities on objects.entity = entities.entity
-left join differences on objects.mart = differences.mart
-order by 1, 5
+from audit.audit_counts as counts
+left join origins on counts.sf_object = origins.sf_object
+left join differences on counts.mart = differences.mart
+where counts.rows_in_mart > 0 or counts.rows_in_org > 0
+order by origins.entity nulls last, counts.sf_object

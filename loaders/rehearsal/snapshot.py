@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from loaders.errors import RemoteError
-from loaders.rehearsal.org.catalogue import standard_catalogue
+from loaders.rehearsal.metadata.effects import STATUS_OBJECTS
+from loaders.rehearsal.org.catalogue import AUDIT_FIELDS, standard_catalogue
+from loaders.rehearsal.org.from_snapshot import elements
+from loaders.salesforce.metadata_api import read_metadata
 from loaders.salesforce.session import Org
 
 FORMAT = 1
@@ -25,6 +28,7 @@ PACKED_ABOVE = 1 << 20  # bytes; larger snapshots are packed with gzip
 USERS = "SELECT Id, Username, Email, FirstName, LastName, IsActive, UserType FROM User"
 RULES = "SELECT Id, ValidationName, EntityDefinition.QualifiedApiName FROM ValidationRule WHERE Active = true"
 DUPLICATES = "SELECT DeveloperName, MasterLabel, SobjectType FROM DuplicateRule WHERE IsActive = true"
+SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp", *AUDIT_FIELDS})
 RECORD_TYPES = "SELECT Id, Name, DeveloperName, SobjectType, IsActive, Description FROM RecordType"
 
 
@@ -46,6 +50,8 @@ def take_snapshot(session: Org, report: Callable[[str], None] = lambda _: None) 
         ("record_types", lambda: [_plain(row) for row in session.query(RECORD_TYPES)]),
         ("validation_rules", lambda: list(_rules(session, notes))),
         ("duplicate_rules", lambda: [_plain(row) for row in session.query(DUPLICATES)]),
+        ("statuses", lambda: {name: _statuses(session, name) for name in STATUS_OBJECTS.values()}),
+        ("components", lambda: list(_components(session, found))),
         ("limits", lambda: session.request("GET", "limits").json()),
     )
     for name, read in parts:
@@ -53,7 +59,7 @@ def take_snapshot(session: Org, report: Callable[[str], None] = lambda _: None) 
             found[name] = read()
         except RemoteError as error:
             notes.append(f"{name.replace('_', ' ')}: {error.message}")
-            found[name] = {} if name == "limits" else []
+            found[name] = {} if name in ("limits", "statuses") else []
     return found
 
 
@@ -118,6 +124,32 @@ def _rules(session: Org, notes: list[str]) -> Iterator[dict[str, Any]]:
         if page.get("done", True):
             return
         page = session.request("GET", page["nextRecordsUrl"]).json()
+
+
+def _statuses(session: Org, name: str) -> list[dict[str, Any]]:
+    """The values of a status with what they mean (closed, won, converted)."""
+    fields = [info.name for info in standard_catalogue().object(name).columns() if info.name not in SYSTEM]
+    return [_plain(row) for row in session.query(f"SELECT {', '.join(fields)} FROM {name}")]
+
+
+def _components(session: Org, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Metadata of record types, their processes, duplicate rules and the matching rules that these use."""
+    version = session.target.api_version
+    names = [("RecordType", f"{row['SobjectType']}.{row['DeveloperName']}") for row in found["record_types"]]
+    names += [
+        ("DuplicateRule", f"{row['SobjectType']}.{row['DeveloperName']}") for row in found["duplicate_rules"]
+    ]
+    read = read_metadata(session, names, version)
+    further = []
+    for (kind, name), tree in read.items():
+        for element in elements(tree):
+            owner = element.value("matchRuleSObjectType")
+            if kind == "RecordType" and element.name == "businessProcess":
+                further.append(("BusinessProcess", f"{name.partition('.')[0]}.{element.text}"))
+            elif element.name == "duplicateRuleMatchRules" and owner:
+                further.append(("MatchingRule", f"{owner}.{element.value('matchingRule')}"))
+    for (kind, name), tree in {**read, **read_metadata(session, further, version)}.items():
+        yield {"type": kind, "name": name, "content": tree}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

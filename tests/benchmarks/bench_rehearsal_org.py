@@ -1,6 +1,6 @@
 """How fast the rehearsal org is: bulk ingest of Accounts with 12 columns, and single-record REST calls.
 
-    python tests/benchmarks/bench_rehearsal_org.py [rows ...]      default: 200000 1000000
+    python tests/benchmarks/bench_rehearsal_org.py [rows ...]      default: 200000 1000000; 0: REST alone
 
 Starts an org in a process of its own and prints a table: rows per second from upload to JobComplete, peak
 resident memory of the org, medians of REST calls in milliseconds over http. Run by hand on an idle machine.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loaders"))
 
-from rehearsal_support import Client, write_manifest
+from rehearsal_support import KEY, Client, write_manifest
 
 from loaders.rehearsal.process import RunningOrg, start_org
 
@@ -73,24 +73,45 @@ def bulk(rows: int, folder: Path) -> tuple[str, str, str]:
 
 
 def rest(folder: Path) -> list[tuple[str, str, str]]:
-    """The lines for single-record calls."""
+    """The lines for single-record calls on Account and Contact."""
     with start_org(declare=write_manifest(folder / "manifest.json")) as org:
-        client, ids = Client(org), []
+        client = Client(org)
+        account = client.call("POST", "/sobjects/Account", json={"Name": "parent"}).json()["id"]
+        given = {
+            "Account": {"Name": "n", "Industry": "Energy", "Phone": "1"},
+            "Contact": {"LastName": "n", "FirstName": "a", "Email": "a@b.example", "AccountId": account},
+        }
+        return [line for name, body in given.items() for line in _calls(client, name, body)]
 
-        def create(number: int) -> None:
-            body = {"Name": f"n{number}", "Industry": "Energy", "Source_System_ID__c": f"k{number}"}
-            ids.append(client.call("POST", "/sobjects/Account", json=body).json()["id"])
 
-        def update(number: int) -> None:
-            client.call("PATCH", f"/sobjects/Account/{ids[number]}", json={"Name": "x"}).raise_for_status()
+def _calls(client: Client, name: str, body: dict[str, str]) -> list[tuple[str, str, str]]:
+    """One line per kind of call on an object."""
+    ids: list[str] = []
 
-        def get(number: int) -> None:
-            client.call("GET", f"/sobjects/Account/{ids[number]}").raise_for_status()
+    def create(number: int) -> None:
+        made = client.call("POST", f"/sobjects/{name}", json={**body, KEY: f"{name}{number}"})
+        ids.append(made.json()["id"])
 
-        def query(number: int) -> None:
-            client.query(f"SELECT Id, Name FROM Account WHERE Id = '{ids[number]}'")
+    def update(number: int) -> None:
+        client.call("PATCH", f"/sobjects/{name}/{ids[number]}", json={"Description": "x"}).raise_for_status()
 
-        return [(f"REST {call.__name__}", median(call), "") for call in (create, update, get, query)]
+    def upsert(number: int) -> None:
+        path = f"/sobjects/{name}/{KEY}/{name}{number}"
+        client.call("PATCH", path, json={"Description": f"{number}"}).raise_for_status()
+
+    def get(number: int) -> None:
+        client.call("GET", f"/sobjects/{name}/{ids[number]}").raise_for_status()
+
+    def query(number: int) -> None:
+        client.query(f"SELECT Id, Name FROM {name} WHERE Id = '{ids[number]}'")
+
+    def delete(number: int) -> None:
+        client.call("DELETE", f"/sobjects/{name}/{ids[number]}").raise_for_status()
+
+    return [
+        (f"REST {call.__name__} {name}", median(call), "")
+        for call in (create, update, upsert, get, query, delete)
+    ]
 
 
 def median(call: Callable[[int], None]) -> str:
@@ -105,9 +126,9 @@ def median(call: Callable[[int], None]) -> str:
 
 def main() -> None:
     """Prints the table."""
-    sizes = [int(text) for text in sys.argv[1:]] or [200_000, 1_000_000]
+    sizes = [int(text) for text in sys.argv[1:]] if len(sys.argv) > 1 else [200_000, 1_000_000]
     with tempfile.TemporaryDirectory(prefix="bench-org-") as name:
-        for line in [*(bulk(rows, Path(name)) for rows in sizes), *rest(Path(name))]:
+        for line in [*(bulk(rows, Path(name)) for rows in sizes if rows), *rest(Path(name))]:
             print(f"{line[0]:<30} {line[1]:>18} {line[2]:>10}")
 
 

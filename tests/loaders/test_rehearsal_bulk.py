@@ -10,6 +10,8 @@ import pytest
 from rehearsal_support import KEY, Client
 from simple_salesforce import Salesforce  # noqa: TID251
 
+from loaders.rehearsal.process import start_org
+
 unique = itertools.count(1)
 
 
@@ -381,3 +383,41 @@ def test_the_stage_decides_about_an_opportunity(sf: Salesforce) -> None:
     sf.Opportunity.update(made, {"StageName": "A stage nobody knows"})
     lost = sf.Opportunity.get(made)
     assert (lost["StageName"], lost["IsWon"], lost["IsClosed"]) == ("A stage nobody knows", False, False)
+
+
+def contacts(account: str, prefix: str, rows: int = 40) -> str:
+    return "LastName,AccountId\n" + "".join(f"{prefix}{n},{account}\n" for n in range(rows))
+
+
+def lock_losers(closing: tuple[int, int]) -> list[tuple[str, list[str]]]:
+    """Of two jobs on one account that are closed in this order: errors and names of the refused rows of each."""
+    with start_org(row_locks=True, lock_seconds=0.5, seed=5) as org:
+        api = Client(org)
+        account = api.call("POST", "/sobjects/Account", json={"Name": "parent"}).json()["id"]
+        jobs = [api.open_job("Contact", "insert")["id"] for _ in range(2)]
+        for job, cell in zip(jobs, (account, account[:15]), strict=True):
+            api.call("PUT", f"/jobs/ingest/{job}/batches", data=contacts(cell, "n").encode())
+        for place in closing:
+            api.call("PATCH", f"/jobs/ingest/{jobs[place]}", json={"state": "UploadComplete"})
+        results = [api.finish(job) for job in jobs]
+        retry = api.bulk("Contact", "insert", contacts(account, "again"))
+        assert (retry.failed, len(retry.successful)) == ([], 40)
+        return [
+            ("".join(sorted(set(one.errors()))), sorted(row["LastName"] for row in one.failed))
+            for one in results
+        ]
+
+
+@pytest.mark.requirement("C5")
+def test_of_two_jobs_in_flight_on_one_parent_the_younger_loses_the_same_rows_each_time() -> None:
+    first, second = lock_losers((0, 1)), lock_losers((1, 0))
+    assert first == second
+    (older, none), (younger, lost) = first
+    assert (older, none) == ("", []) and younger == "UNABLE_TO_LOCK_ROW" and 5 < len(lost) < 35
+
+
+def test_a_row_of_empty_cells_is_a_row_and_an_empty_line_is_none(api: Client) -> None:
+    result = api.bulk("Account", "insert", "Name,Phone\n,\n\nx,1\n\n")
+    assert (len(result.successful), result.errors()) == (1, ["REQUIRED_FIELD_MISSING"])
+    assert result.job["numberRecordsProcessed"] == 2
+    assert len(api.bulk("Account", "insert", "Name\n\nx\n\n").successful) == 1

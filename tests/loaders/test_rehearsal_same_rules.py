@@ -111,6 +111,57 @@ def test_rest_and_bulk_agree(org: Org, rows: list[dict[str, str]]) -> None:
     rows = [{key: value for key, value in row.items() if value} for row in rows]
     by_rest, by_bulk = through_rest(org, rows), through_bulk(org, rows)
     assert by_rest == by_bulk
+    few = rows[:8]  # every set of columns is a statement of its own to plan
+    assert [through_rest(org, [row])[0] for row in few] == by_rest[:8]
+
+
+@pytest.mark.requirement("C1")
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(ROWS, min_size=1, max_size=8))
+def test_changes_of_one_record_and_of_many_agree(org: Org, rows: list[dict[str, str]]) -> None:
+    info, context = org.catalogue.object("Account"), org.context(org.login(org.admin_id))
+    # An empty text and a null empty the field; a Bulk cell could not say so, REST can.
+    records: list[dict[str, Any]] = [{key: value or None for key, value in row.items()} for row in rows]
+    found = []
+    for size in (1, len(rows)):
+        bases = write_rows(
+            org.store, context, info, "insert", [{"Name": "base", "Industry": "Energy"}] * len(rows)
+        )
+        changes = [{"Id": base.id, **row} for base, row in zip(bases, records, strict=True)]
+        outcomes = [
+            outcome
+            for start in range(0, len(rows), size)
+            for outcome in write_rows(org.store, context, info, "update", changes[start : start + size])
+        ]
+        found.append(
+            [
+                (o.error and (o.error.code, o.error.message), stored(org, str(base.id)))
+                for o, base in zip(outcomes, bases, strict=True)
+            ]
+        )
+    assert found[0] == found[1]
+
+
+def test_a_plan_made_for_an_empty_table_serves_a_full_one(org: Org) -> None:
+    info, context = org.catalogue.object("Product2"), org.context(org.login(org.admin_id))
+    codes = []
+    for name, book in (("first", "standard"), ("second", "own"), ("first", "own")):
+        product = write_rows(org.store, context, info, "insert", [{"Name": name}])[0].id
+        prices = org.store.rows('select "Id" from org."Pricebook2" where "IsStandard"')[0][0]
+        if book == "own":
+            made = write_rows(
+                org.store, context, org.catalogue.object("Pricebook2"), "insert", [{"Name": "own"}]
+            )
+            prices = made[0].id
+        entry = {"Pricebook2Id": prices, "Product2Id": product, "UnitPrice": 1}
+        outcome = write_rows(org.store, context, org.catalogue.object("PricebookEntry"), "insert", [entry])[0]
+        codes.append(outcome.error and outcome.error.code)
+    assert codes == [None, "STANDARD_PRICE_NOT_DEFINED", "STANDARD_PRICE_NOT_DEFINED"]
+    twice = [
+        write_rows(org.store, context, org.catalogue.object("Topic"), "insert", [{"Name": "same"}])[0]
+        for _ in range(2)
+    ]
+    assert [one.error and one.error.code for one in twice] == [None, "DUPLICATE_VALUE"]
 
 
 def through_rest(org: Org, rows: list[dict[str, str]]) -> list[Any]:
@@ -181,3 +232,19 @@ def test_the_catalogue_is_whole() -> None:
                 info.name,
                 field.name,
             )
+
+
+def test_a_plan_that_ran_before_does_not_remember_the_keys_of_that_run(org: Org) -> None:
+    org.extend(
+        org.catalogue.with_fields(
+            {"Contact": [declared_field("Key__c", "Text", external_id=True, unique=True)]}
+        )
+    )
+    info, context = org.catalogue.object("Contact"), org.context(org.login(org.admin_id))
+    keys = [{"Key__c": f"k{number}", "LastName": "n"} for number in range(40)]
+    write_rows(org.store, context, info, "insert", keys)
+    changes = [{"Key__c": key["Key__c"], "Title": f"{turn}"} for turn in range(6) for key in keys]
+    found = [
+        write_rows(org.store, context, info, "upsert", [one], info.field("Key__c"))[0] for one in changes
+    ]
+    assert [(one.created, one.error) for one in found] == [(False, None)] * len(changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,67 @@ def test_jobs_fail_as_told(faulty: Client) -> None:
         faulty.call("PATCH", f"/jobs/ingest/{job['id']}", json={"state": "Aborted"}).json()["state"]
         == "Aborted"
     )
+
+
+@pytest.mark.requirement("C1")
+def test_an_upload_breaks_in_the_middle_and_a_new_one_succeeds(faulty: Client) -> None:
+    match = "PUT /jobs/ingest/*/batches"
+    set_faults(
+        faulty,
+        {"match": match, "nth": 1, "action": "status", "status": 500, "when": "during"},
+        {"match": match, "nth": 1, "action": "reset", "when": "during"},
+    )
+    job, data = faulty.open_job("Account", "insert")["id"], "Name\n" + "N\n" * 400_000
+    for expected in (500, None):
+        try:
+            status = faulty.call("PUT", f"/jobs/ingest/{job}/batches", data=data).status_code
+        except requests.ConnectionError:
+            status = None
+        assert status in (expected, None)
+    assert faulty.call("GET", f"/jobs/ingest/{job}").json()["state"] == "Open"
+    assert faulty.call("PUT", f"/jobs/ingest/{job}/batches", data="Name\nwhole\n").status_code == 201
+    faulty.call("PATCH", f"/jobs/ingest/{job}", json={"state": "UploadComplete"})
+    assert [row["Name"] for row in faulty.finish(job).successful] == ["whole"]
+
+
+@pytest.mark.requirement("C1")
+def test_storage_runs_full_in_the_middle_of_a_job(faulty: Client) -> None:
+    set_faults(faulty, {"action": "storage_full", "after_rows": 25})
+    result = faulty.bulk("Account", "insert", "Name\n" + "".join(f"full {n}\n" for n in range(40)))
+    assert (len(result.successful), result.errors()) == (25, ["STORAGE_LIMIT_EXCEEDED"] * 15)
+
+
+def test_a_revoked_client_gets_no_session_for_a_while() -> None:
+    with start_org() as org:
+        api = Client(org)
+        set_faults(api, {"match": "GET /limits", "nth": 2, "action": "revoke", "seconds": 1.5})
+        assert [api.call("GET", "/limits").status_code for _ in range(2)] == [200, 401]
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            org.login()
+        time.sleep(1.6)
+        api.http.headers["Authorization"] = f"Bearer {org.login()}"
+        assert api.call("GET", "/limits").status_code == 200
+
+
+def test_the_schema_changes_while_clients_are_at_work() -> None:
+    with start_org() as org:
+        api = Client(org)
+        set_faults(
+            api,
+            {"match": "GET /limits", "nth": 1, "action": "change_describe", "object": "Account", "field": "Fax"},
+            {"match": "GET /limits", "nth": 1, "action": "change_describe", "object": "Lead", "field": "Email",
+             "change": "require"},
+        )  # fmt: skip
+        assert len(api.bulk("Account", "insert", "Name,Fax\na,1\n").successful) == 1
+        assert [api.call("GET", "/limits").status_code for _ in range(2)] == [200, 200]
+        names = {one["name"] for one in api.call("GET", "/sobjects/Account/describe").json()["fields"]}
+        assert "Fax" not in names and "Phone" in names
+        gone = api.bulk("Account", "insert", "Name,Fax\nb,1\n").job
+        assert (gone["state"], gone["errorMessage"]) == (
+            "Failed",
+            "InvalidBatch : Field name not found : Fax",
+        )
+        assert api.bulk("Lead", "insert", "LastName,Company\na,b\n").errors() == ["REQUIRED_FIELD_MISSING"]
 
 
 def test_fault_scripts_are_checked_and_repeatable() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from rehearsal_support import write_manifest
+from test_rehearsal_metadata import custom_object, manifest
 from test_rehearsal_rules import Client, deploy_rule, field, rest, rule
 
 from loaders.errors import ConfigurationError
@@ -27,6 +28,49 @@ VALUES = (
     "<label>A</label></value></valueSetDefinition></valueSet>"
 )
 USERS = "username,email,first_name,last_name,is_active\nann@org.example,ann@org.example,Ann,Able,true\n"
+STATUSES = "".join(
+    f"<standardValue><fullName>{name}</fullName><default>{str(name == 'Fresh').lower()}</default><label>{name}</label>"
+    f"<converted>{str(name == 'Signed').lower()}</converted></standardValue>"
+    for name in ("Fresh", "Lost", "Signed")
+)
+PROCESS = "<businessProcesses><fullName>P</fullName><isActive>true</isActive>{}</businessProcesses>".format(
+    "".join(
+        f"<values><fullName>{n}</fullName><default>{str(n == 'Fresh').lower()}</default></values>"
+        for n in ("Fresh", "Signed")
+    )
+)
+GRADES = VALUES.replace(
+    "</valueSetDefinition>",
+    "<value><fullName>B</fullName><default>false</default><label>B</label></value></valueSetDefinition>",
+)
+PARTNER = (
+    "<recordTypes><fullName>Partner</fullName><label>Partner</label><active>true</active><businessProcess>P"
+    "</businessProcess><picklistValues><picklist>Grade__c</picklist><values><fullName>A</fullName><default>false"
+    "</default></values></picklistValues></recordTypes>"
+)
+DUPLICATES = (
+    "<DuplicateRule><actionOnInsert>Block</actionOnInsert><actionOnUpdate>Allow</actionOnUpdate><alertText>Same phone."
+    "</alertText><duplicateRuleMatchRules><matchRuleSObjectType>Account</matchRuleSObjectType><matchingRule>By_phone"
+    "</matchingRule></duplicateRuleMatchRules><isActive>true</isActive><masterLabel>Phones</masterLabel>"
+    "<sortOrder>1</sortOrder></DuplicateRule>"
+)
+MATCHING = (
+    "<MatchingRules><matchingRules><fullName>By_phone</fullName><label>By phone</label><matchingRuleItems>"
+    "<blankValueBehavior>NullNotAllowed</blankValueBehavior><fieldName>Phone</fieldName><matchingMethod>Exact"
+    "</matchingMethod></matchingRuleItems><ruleStatus>Active</ruleStatus></matchingRules></MatchingRules>"
+)
+RECORD_TYPES_AND_RULES = {
+    "package.xml": manifest(
+        StandardValueSet=["LeadStatus"],
+        CustomObject=["Lead"],
+        MatchingRules=["Account"],
+        DuplicateRule=["Account.Phones"],
+    ),
+    "standardValueSets/LeadStatus.standardValueSet": f"<StandardValueSet>{STATUSES}</StandardValueSet>",
+    "objects/Lead.object": custom_object(field(GRADE + GRADES), PROCESS, PARTNER),
+    "matchingRules/Account.matchingRule": MATCHING,
+    "duplicateRules/Account.Phones.duplicateRule": DUPLICATES,
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +86,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningOr
             Client(org), "Account", field(GRADE + VALUES), rule("No_x", 'Name = "x"', "No x", "Name"),
             rule("Off", 'Name = "y"', active=False),
         )  # fmt: skip
+        assert deployed["success"], deployed
+        deployed = Client(org).deploy(RECORD_TYPES_AND_RULES)
         assert deployed["success"], deployed
     with start_org(**options, daily_api_requests=4321, duplicate_rules="block") as running:
         target = Target(
@@ -81,6 +127,21 @@ def test_rules_and_users_come_along(source: tuple[RunningOrg, Path]) -> None:
         assert len(names) == 2 and ("ann@org.example", "Able") not in names
     text = json.dumps(read_file(source[1])).encode()
     assert b"ann@org.example" not in text and b'"Able"' not in text and b"admin@rehearsal.example" in text
+
+
+def test_record_types_and_duplicate_rules_are_those_of_the_org(source: tuple[RunningOrg, Path]) -> None:
+    with Org(Options(snapshot=source[1])) as org:
+        (partner,) = org.catalogue.object("Lead").record_types
+        assert (partner.developer_name, partner.picklists) == (
+            "Partner", {"grade__c": ("A",), "status": ("Fresh", "Signed")},
+        )  # fmt: skip
+        lead = {"LastName": "l", "Company": "c", "Grade__c": "B", "RecordTypeId": partner.id}
+        assert rest(org, "Lead", "insert", lead)[0][0] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+        first, twin = {"Name": "t", "Phone": "+49 1"}, {"Name": "other", "Phone": "+49 1"}
+        found = rest(org, "Account", "insert", first), rest(org, "Account", "insert", twin)
+        assert isinstance(found[0][0], str) and found[1] == [("DUPLICATES_DETECTED", "Same phone.", [])]
+        converted = org.store.rows('select "ApiName" from org."LeadStatus" where "IsConverted"')
+        assert converted == [("Signed",)]
 
 
 def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:

@@ -24,13 +24,16 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Match, Router
 from starlette.types import Receive, Scope, Send
 
+from loaders.project import data_dir
 from loaders.rehearsal.api import modules  # noqa: F401  importing registers every route
 from loaders.rehearsal.api.call import JSON, Answer, Call, error_body, find_route
 from loaders.rehearsal.org.failures import OrgError, bad_request
 from loaders.rehearsal.org.faults import CODES, Rule
 from loaders.rehearsal.org.state import Org, Session
+from loaders.rehearsal.sources import source_routes
 
 LOG = logging.getLogger("rehearsal")
 MAX_BODY = 60 * 1024 * 1024
@@ -48,6 +51,7 @@ class Application:
     def __init__(self, org: Org) -> None:
         self.org = org
         self.threads = ThreadPoolExecutor(max_workers=40, thread_name_prefix="request")
+        self.sources = Router(source_routes(data_dir()))
 
     def close(self) -> None:
         """Waits for the requests at hand."""
@@ -56,13 +60,22 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        if any(route.matches(scope)[0] is Match.FULL for route in self.sources.routes):
+            await self.sources(scope, receive, send)
+            return
         request = Request(scope, receive)
         upload: Path | None = None
         answer: Answer | None
         try:
             try:
-                call, upload = await self._read(request)
-                answer = await self._answer(call)
+                path = path_of(request)
+                rule = self.org.faults.for_call(request.method, path)
+                if rule and rule.during:
+                    await anext(request.stream(), b"")
+                    answer = fault_answer(rule)
+                else:
+                    call, upload = await self._read(request, path)
+                    answer = await self._answer(call, rule)
             except OrgError as error:
                 answer = Answer(error.status, error_body(error))
             except ClientDisconnect:
@@ -75,9 +88,7 @@ class Application:
             if upload:
                 upload.unlink(missing_ok=True)
 
-    async def _read(self, request: Request) -> tuple[Call, Path | None]:
-        path = unquote(request.scope.get("raw_path", b"").decode("latin-1")) or request.url.path
-        path = "/" + path.lstrip("/")  # the sf CLI keeps the slash that ends its instance address
+    async def _read(self, request: Request, path: str) -> tuple[Call, Path | None]:
         if len(str(request.url)) > MAX_URI:
             raise OrgError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
         upload: Path | None = None
@@ -109,14 +120,16 @@ class Application:
             upload,
         )
 
-    async def _answer(self, call: Call) -> Answer | None:
+    async def _answer(self, call: Call, rule: Rule | None) -> Answer | None:
         """The answer, or None when a fault breaks the connection instead."""
-        rule = self.org.faults.for_call(call.method, call.path)
         if rule and rule.action == "delay":
             await asyncio.sleep(rule.value("seconds", 1.0))
             rule = None
         if rule and rule.action == "expire_session":
             await self._in_thread(self.org.logout)
+            rule = None
+        if rule and rule.action in ("revoke", "change_describe"):
+            await self._in_thread(change_org, self.org, rule)
             rule = None
         if rule and not rule.after:
             return fault_answer(rule)
@@ -145,6 +158,23 @@ class Application:
             text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
             response = Response(text.encode("utf-8", "surrogatepass"), answer.status, headers, JSON)
         await response(scope, receive, send)
+
+
+def path_of(request: Request) -> str:
+    """The decoded path; the sf CLI keeps the slash that ends its instance address."""
+    path = unquote(request.scope.get("raw_path", b"").decode("latin-1")) or request.url.path
+    return "/" + path.lstrip("/")
+
+
+def change_org(org: Org, rule: Rule) -> None:
+    """Does to the org what a fault says."""
+    if rule.action == "revoke":
+        org.revoke(rule.value("seconds", 1e9))
+    else:
+        spec = rule.spec
+        org.change_describe(
+            str(spec.get("object")), str(spec.get("field")), require=spec.get("change") == "require"
+        )
 
 
 async def _unpacked(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -1,12 +1,11 @@
-"""What an org tells about itself: versions, resources, objects, describe, layouts, limits, record counts."""
+"""What an org tells about itself: versions, resources, objects, describe, limits, record counts."""
 
 from __future__ import annotations
 
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any
 
 from loaders.rehearsal.api.call import NEWEST, OLDEST, Answer, Call, route
-from loaders.rehearsal.org.describe import MASTER_TYPE, describe, summary
+from loaders.rehearsal.org.describe import describe, summary
 from loaders.rehearsal.org.store import table
 
 SEASONS = ("Spring", "Summer", "Winter")
@@ -109,42 +108,6 @@ def _not_after(moment: float, header: str) -> bool:
         return int(moment) <= parsedate_to_datetime(header).timestamp()
     except (TypeError, ValueError):
         return False
-
-
-@route("GET", "/sobjects/{object}/describe/layouts")
-def layouts(call: Call) -> Answer:
-    """One layout with no sections: enough for clients that only ask for record types."""
-    info = call.object()
-    mapping = {
-        "active": True,
-        "available": True,
-        "defaultRecordTypeMapping": True,
-        "developerName": "Master",
-        "layoutId": "00h5gR0000000001",
-        "master": True,
-        "name": "Master",
-        "picklistsForRecordType": [],
-        "recordTypeId": MASTER_TYPE,
-        "urls": {"layout": f"{call.root}/sobjects/{info.name}/describe/layouts/{MASTER_TYPE}"},
-    }
-    return Answer(
-        body={"layouts": [], "recordTypeMappings": [mapping], "recordTypeSelectorRequired": [False]}
-    )
-
-
-@route("GET", "/sobjects/{object}/describe/layouts/{record_type}")
-def layout(call: Call) -> Answer:
-    """The layout of a record type: no sections."""
-    call.object()
-    body: dict[str, Any] = {
-        "buttonLayoutSection": None,
-        "detailLayoutSections": [],
-        "editLayoutSections": [],
-        "id": "00h5gR0000000001",
-        "relatedLists": [],
-        "highlightsPanelLayoutSection": None,
-    }
-    return Answer(body=body)
 
 
 @route("GET", "/sobjects/{object}/(?P<span>updated|deleted)")

@@ -34,6 +34,8 @@ def token(call: Call) -> Answer:
     form = {key: values[0] for key, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
     form = {**call.query, **form}
     grant = form.get("grant_type", "")
+    if call.org.revoked:
+        return _refused("invalid_grant", "expired access/refresh token")
     if grant == "client_credentials":
         return _client_credentials(call, form)
     if grant == "refresh_token":

@@ -3,6 +3,7 @@
     deploy, checkDeployStatus, cancelDeploy     a package in the Metadata API's zip format
     retrieve, checkRetrieveStatus               the way back; readMetadata answers at once
     listMetadata, describeMetadata, checkStatus
+    createMetadata and its sisters              in `metadata_crud`
 
 Deployments run while the request waits; clients that poll find them done at their first look.
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from loaders.rehearsal.api.call import Answer, Call, route
+from loaders.rehearsal.api.metadata_crud import CALLS
 from loaders.rehearsal.metadata.components import KINDS, OBJECT_CHILDREN
 from loaders.rehearsal.metadata.deploy import DeployOptions, deploy, deployment
 from loaders.rehearsal.metadata.package import manifest_of
@@ -28,6 +30,7 @@ from loaders.rehearsal.org.ids import make_id
 
 XML = "text/xml;charset=UTF-8"
 MAX_READ = 10
+TYPES = frozenset([*KINDS, *OBJECT_CHILDREN.values(), "MatchingRule"])
 _RETRIEVALS = "create table if not exists meta.retrievals (id varchar primary key, document varchar)"
 _USER = "Rehearsal Administrator"
 
@@ -106,7 +109,7 @@ def _retrieve(call: Call, request: Request) -> str:
     # jsforce, and with it the sf CLI, calls it `request`.
     wanted = request.arguments.one("retrieveRequest") or request.arguments.one("request") or Element("")
     members = manifest_of(wanted.one("unpackaged") or Element(""))
-    unknown = [kind for kind in members if kind not in KINDS and kind not in OBJECT_CHILDREN.values()]
+    unknown = [kind for kind in members if kind not in TYPES]
     known = {kind: names for kind, names in members.items() if kind not in unknown}
     library = Library(call.org.store, call.catalogue)
     content, found, missing = library.zip(known, wanted.value("apiVersion") or call.version)
@@ -144,7 +147,7 @@ def _list_metadata(call: Call, request: Request) -> str:
     found: list[dict[str, Any]] = []
     for query in request.arguments.all("queries"):
         kind = query.value("type") or ""
-        if kind not in KINDS and kind not in OBJECT_CHILDREN.values():
+        if kind not in TYPES:
             raise Fault("INVALID_TYPE", f"Unknown type: {kind}")
         found += [_file_properties(one, call.user.user_id) for one in library.properties(kind)]
     return answer("listMetadata", found)
@@ -172,7 +175,7 @@ def _describe_metadata(call: Call, _: Request) -> str:
 def _read_metadata(call: Call, request: Request) -> str:
     kind = request.arguments.value("type") or ""
     names = [element.text.strip() for element in request.arguments.all("fullNames")]
-    if kind not in KINDS and kind not in OBJECT_CHILDREN.values():
+    if kind not in TYPES:
         raise Fault("INVALID_TYPE", f"INVALID_TYPE: Unknown type: {kind}")
     if len(names) > MAX_READ:
         text = f"record limit reached. cannot submit more than {MAX_READ} records into this operation"
@@ -199,6 +202,7 @@ _OPERATIONS: dict[str, Callable[[Call, Request], str]] = {
     "listMetadata": _list_metadata,
     "describeMetadata": _describe_metadata,
     "readMetadata": _read_metadata,
+    **CALLS,
 }
 
 

@@ -139,13 +139,18 @@ def query_all(call: Call) -> Answer:
 @route("GET", "/(?P<resource>query|queryAll)/{cursor}")
 def query_more(call: Call) -> Answer:
     """A further page."""
-    key, _, place = call.arguments["cursor"].rpartition("-")
+    return Answer(body=next_page(call, call.arguments["cursor"]))
+
+
+def next_page(call: Call, cursor: str) -> dict[str, Any]:
+    """The page behind a locator. Raises OrgError for one that is unknown or too old."""
+    key, _, place = cursor.rpartition("-")
     with _lock:
         found = _open.get(key)
     if found is None or found[0] != id(call.org) or not place.isdigit():
         raise bad_request("INVALID_QUERY_LOCATOR", "invalid query locator")
     _, result, resource = found
-    return Answer(body=_page(call, result, key, int(place), _page_size(call), resource))
+    return _page(call, result, key, int(place), _page_size(call), resource)
 
 
 @route("GET", "/search")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 from loaders.rehearsal.api.call import Answer, Call, error_body, route
 from loaders.rehearsal.org.catalogue import FieldInfo, ObjectInfo
 from loaders.rehearsal.org.checks import comparable
-from loaders.rehearsal.org.deletes import delete_batch
+from loaders.rehearsal.org.deletes import delete_batch, delete_single
 from loaders.rehearsal.org.failures import OrgError, bad_request, not_found
 from loaders.rehearsal.org.ids import long_id
 from loaders.rehearsal.org.rest_rows import Outcome, decode_error, write_rows
@@ -17,7 +18,7 @@ from loaders.rehearsal.soql import QueryResult, SoqlError, Translation, translat
 
 PLACEHOLDER = "000000000000000AAA"
 KEPT_TRANSLATIONS = 200
-_translations: dict[tuple[int, tuple[str, ...]], tuple[ObjectInfo, Translation]] = {}
+_translations: dict[tuple[int, tuple[str, ...]], tuple[ObjectInfo, Translation, str]] = {}
 
 
 @route("POST", "/sobjects/{object}")
@@ -133,10 +134,16 @@ def write_one(
 
 def delete_rows(call: Call, info: ObjectInfo, ids: list[str], *, hard: bool = False) -> list[Outcome]:
     """Deletes records by id; one outcome each, in order."""
-    rows = " union all ".join(f"select {n} as row_no, {literal(i)} as id" for n, i in enumerate(ids, 1))
-    with call.org.store.write() as connection:
-        delete_batch(call.org.store, call.org.context(call.user), info, rows, hard=hard)
-        found = connection.execute("select id, error from outcome order by row_no").fetchall()
+    store, context = call.org.store, call.org.context(call.user)
+    with store.write() as connection:
+        if len(ids) == 1 and not hard:
+            found = [delete_single(store, context, info, ids[0])]
+        else:
+            rows = " union all ".join(
+                f"select {n} as row_no, {literal(i)} as id" for n, i in enumerate(ids, 1)
+            )
+            delete_batch(store, context, info, rows, hard=hard)
+            found = connection.execute("select id, error from outcome order by row_no").fetchall()
     outcomes = []
     for identifier, error in found:
         problem = decode_error(error) if error else None
@@ -192,11 +199,16 @@ def fetch(call: Call, info: ObjectInfo, identifier: str, names: str | None) -> d
         if not all(part.replace("_", "").isalnum() for part in name.split(".")):
             raise bad_request("INVALID_FIELD", f"No such column '{name}' on sobject of type {info.name}")
     try:
-        with call.org.store.reader() as cursor:
-            result = QueryResult(_reading(call, info, tuple(wanted), identifier), cursor)
+        with call.org.store.reading() as statements:
+            reading, text = _reading(call, info, tuple(wanted), identifier)
+            result = QueryResult(
+                reading, statements.connection, lambda: statements.run(text, {"id": identifier})
+            )
             records = result.records(0, 1, call.version)
-            deleted = cursor.execute(
-                f'select "IsDeleted" from {table(info.name)} where "Id" = ?', [identifier]
+            if records and not records[0].get("IsDeleted", True):
+                return dict(records[0])
+            deleted = statements.connection.execute(
+                f'select "IsDeleted" from {table(info.name)} where "Id" = {literal(identifier)}'
             ).fetchone()
     except SoqlError as problem:
         raise bad_request(problem.code, problem.message) from None
@@ -207,8 +219,11 @@ def fetch(call: Call, info: ObjectInfo, identifier: str, names: str | None) -> d
     return dict(records[0])
 
 
-def _reading(call: Call, info: ObjectInfo, wanted: tuple[str, ...], identifier: str) -> Translation:
-    """The query for one record; it is translated once for an object and a list of fields."""
+def _reading(
+    call: Call, info: ObjectInfo, wanted: tuple[str, ...], identifier: str
+) -> tuple[Translation, str]:
+    """The query for one record, and its SQL with the id as parameter; translated once for an object and a list
+    of fields."""
     key = (id(info), wanted)
     known = _translations.get(key)
     if known is None or known[0] is not info:
@@ -216,9 +231,16 @@ def _reading(call: Call, info: ObjectInfo, wanted: tuple[str, ...], identifier: 
         soql = f"SELECT {', '.join(columns)} FROM {info.name} WHERE Id = '{PLACEHOLDER}'"
         if len(_translations) >= KEPT_TRANSLATIONS:
             _translations.clear()
-        known = _translations[key] = (info, translate(soql, call.catalogue, include_deleted=True))
+        translation = translate(soql, call.catalogue, include_deleted=True)
+        values = iter(translation.parameters)
+        text = re.sub(r"\?", lambda _: _parameter(next(values)), translation.sql)
+        known = _translations[key] = (info, translation, text)
     parameters = tuple(identifier if one == PLACEHOLDER else one for one in known[1].parameters)
-    return replace(known[1], parameters=parameters)
+    return replace(known[1], parameters=parameters), known[2]
+
+
+def _parameter(value: Any) -> str:
+    return "($id::varchar || '')" if value == PLACEHOLDER else f"{literal(str(value))}"
 
 
 __all__ = ["delete_rows", "error_body", "fetch", "write_one"]

@@ -1,5 +1,5 @@
-"""The few SOAP calls that REST clients still make: login, logout, getUserInfo, undelete,
-emptyRecycleBin.
+"""SOAP: login, logout, getUserInfo, delete, undelete, emptyRecycleBin, and by `soap_records` the calls on
+records.
 
 Partner (`/services/Soap/u`) and enterprise (`/services/Soap/c`) end points answer alike. The Metadata
 API has a module of its own.
@@ -13,8 +13,10 @@ from xml.sax.saxutils import escape
 from loaders.rehearsal.api.call import Answer, Call, route
 from loaders.rehearsal.api.login import user_details
 from loaders.rehearsal.api.records import delete_rows
+from loaders.rehearsal.api.soap_records import CALLS, failed
 from loaders.rehearsal.metadata.xml import Element, XmlError, parse
 from loaders.rehearsal.org.deletes import purge, undelete
+from loaders.rehearsal.org.failures import OrgError, bad_request
 from loaders.rehearsal.org.ids import long_id
 from loaders.rehearsal.org.seeding import user_by_name
 from loaders.rehearsal.org.state import Session
@@ -44,8 +46,13 @@ def soap(call: Call) -> Answer:
         return _fault(
             "sf:INVALID_SESSION_ID", "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader"
         )
-    call.session = session
-    return _operation(call, request, session)
+    call.session, call.version = session, call.arguments["version"]
+    if call.org.limits.count("DailyApiRequests") > call.org.options.daily_api_requests:
+        return _fault("sf:REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.")
+    try:
+        return _operation(call, request, header, session)
+    except OrgError as problem:
+        return _fault(f"sf:{problem.code}", f"{problem.code}: {problem.message}")
 
 
 @route("POST", "/services/Soap/(?P<kind>[uc])/{version}/{org}", versioned=False, public=True)
@@ -54,7 +61,9 @@ def soap_with_org(call: Call) -> Answer:
     return soap(call)
 
 
-def _operation(call: Call, request: Element, session: Session) -> Answer:
+def _operation(call: Call, request: Element, header: Element | None, session: Session) -> Answer:
+    if request.name in CALLS:
+        return _answer(call, request.name, CALLS[request.name](call, request, header))
     if request.name == "getUserInfo":
         return _answer(call, request.name, f"<result>{_user_info(call, session.user_id)}</result>")
     if request.name == "logout":
@@ -78,30 +87,28 @@ def _from_bin(call: Call, operation: str, text: str) -> str:
     problem = act(call.org.store, context, identifier)
     if problem is None:
         return f"<result><id>{identifier}</id><success>true</success></result>"
-    return _failed(text, problem.code, problem.message)
+    return failed(text, problem)
 
 
 def _deleted(call: Call, text: str) -> str:
     info = call.catalogue.by_prefix(text[:3])
     if info is None:
-        return _failed(text, "MALFORMED_ID", f"malformed id {text}")
+        return failed(text, bad_request("MALFORMED_ID", f"malformed id {text}"))
     outcome = delete_rows(call, info, [text])[0]
     if outcome.error:
-        return _failed(text, outcome.error.code, outcome.error.message)
+        return failed(text, outcome.error)
     return f"<result><id>{outcome.id}</id><success>true</success></result>"
-
-
-def _failed(text: str, code: str, message: str) -> str:
-    return (
-        f"<result><errors><message>{escape(message)}</message><statusCode>{code}</statusCode></errors>"
-        f"<id>{escape(text)}</id><success>false</success></result>"
-    )
 
 
 def _login(call: Call, request: Element) -> Answer:
     found = user_by_name(call.org.store, request.value("username") or "")
     password = request.value("password") or ""
-    if found is None or not found[1] or not password.startswith(call.org.options.password):
+    if (
+        call.org.revoked
+        or found is None
+        or not found[1]
+        or not password.startswith(call.org.options.password)
+    ):
         return _fault("sf:INVALID_LOGIN", f"INVALID_LOGIN: {WRONG}")
     session = call.org.login(found[0])
     short = call.org.org_id[:15]
@@ -149,10 +156,11 @@ def _user_info(call: Call, user_id: str) -> str:
 
 def _answer(call: Call, operation: str, inner: str) -> Answer:
     urn = URN[call.arguments["kind"]]
+    kind = urn.split(".")[0].removeprefix("urn:")
     text = (
         '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope '
         'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
-        f'xmlns="{urn}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
+        f'xmlns="{urn}" xmlns:sf="urn:sobject.{kind}.soap.sforce.com" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
         f"<{operation}Response>{inner}</{operation}Response></soapenv:Body></soapenv:Envelope>"
     )
     return Answer(text=text, content_type=XML)

@@ -9,6 +9,7 @@ from typing import Any
 
 from loaders.rehearsal.metadata.components import ORDER
 from loaders.rehearsal.metadata.fields import field_info
+from loaders.rehearsal.metadata.record_types import with_record_types
 from loaders.rehearsal.metadata.registry import Component, Registry
 from loaders.rehearsal.metadata.rules import with_rules
 from loaders.rehearsal.metadata.values import STANDARD_VALUE_SETS, PicklistValues, values_of, with_values
@@ -74,9 +75,9 @@ def with_deployed(catalogue: Catalogue, store: Store, *, field_security: bool = 
     view = replace(view, catalogue=_with_fields(view, fields))
     view = replace(view, catalogue=with_rules(view.catalogue, components))
     # Without components there is nothing to hide, and at the very first start no table to ask.
-    if not field_security or not components:
-        return view.catalogue
-    return _visible(view.catalogue, components, _granting(store))
+    granting = _granting(store) if field_security and components else None
+    catalogue = with_record_types(view.catalogue, components, store, granting)
+    return catalogue if granting is None else _visible(catalogue, components, granting)
 
 
 def _place(kind: str) -> int:

@@ -189,6 +189,23 @@ def _place(files: dict[str, Element], kind: str, name: str, element: Element) ->
         files[file] = Element(kind, children=list(element.children))
 
 
+def package_of(
+    components: Mapping[tuple[str, str], Element],
+    version: str,
+    deletions: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """The zip file that deploys these components by (type, full name), and deletes those."""
+    files: dict[str, Element] = {}
+    members: dict[str, tuple[str, ...]] = {}
+    for (kind, name), element in components.items():
+        _place(files, kind, name, element)
+        members[kind] = (*members.get(kind, ()), name)
+    if deletions:
+        gone = {kind: tuple(names) for kind, names in deletions.items()}
+        files["destructiveChanges.xml"] = _manifest(gone, version)
+    return _zipped({**files, "package.xml": _manifest(members, version)})
+
+
 def ordered(element: Element) -> Element:
     """The element as Salesforce writes it: children by name, the full name first."""
     children = sorted(map(ordered, element.children), key=lambda one: (one.name != "fullName", one.name))

@@ -22,7 +22,8 @@ class XmlError(ValueError):
 
 @dataclass
 class Element:
-    """One element: name without namespace, own text, children in order, line and column (from 1), whether xsi:nil."""
+    """One element: name without namespace, own text, children in order, line and column (from 1), whether
+    xsi:nil, and xsi:type without its prefix."""
 
     name: str
     text: str = ""
@@ -30,6 +31,7 @@ class Element:
     line: int = 1
     column: int = 1
     nil: bool = False
+    kind: str = ""
 
     def all(self, name: str) -> list[Element]:
         """The children of that name."""
@@ -72,6 +74,7 @@ def parse(content: bytes) -> Element:
             line=parser.CurrentLineNumber,
             column=parser.CurrentColumnNumber + 1,
             nil=attributes.get(f"{INSTANCE}}}nil") in ("true", "1"),
+            kind=attributes.get(f"{INSTANCE}}}type", "").rpartition(":")[2],
         )
         stack[-1].children.append(element)
         stack.append(element)

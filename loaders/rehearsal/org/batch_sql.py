@@ -9,12 +9,12 @@ write; `d_F` a value that the object's rules derive; `target_*` the record that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from loaders.rehearsal.org import checks
-from loaders.rehearsal.org.catalogue import AUDIT_FIELDS, NUMBER_TYPES, Catalogue, FieldInfo, ObjectInfo
+from loaders.rehearsal.org.catalogue import AUDIT_FIELDS, NUMBER_TYPES, FieldInfo, ObjectInfo
 from loaders.rehearsal.org.clashes import unique_clashes
+from loaders.rehearsal.org.context import NULL_MARKER, Context
 from loaders.rehearsal.org.duplicates import Duplicates, matched_fields
 from loaders.rehearsal.org.header import Column
 from loaders.rehearsal.org.ids import make_id, make_id_sql
@@ -25,28 +25,8 @@ from loaders.rehearsal.org.validation import needed_fields, validation_errors
 from loaders.rehearsal.org.values import parse, trimmed
 
 CHUNK = 200
-NULL_MARKER = "#N/A"
 
-
-@dataclass(frozen=True)
-class Context:
-    """Who writes, through which API ("rest" or "bulk"), and when (UTC, whole seconds)."""
-
-    catalogue: Catalogue
-    user_id: str
-    api: str = "rest"
-    null_marker: str = NULL_MARKER
-    email_tasks: bool = False
-    several_accounts: bool = True
-    inactive_owners: bool = False
-    save_duplicates: bool = False
-    storage_left: float | None = None
-    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0, tzinfo=None))
-
-    @property
-    def now_sql(self) -> str:
-        """The time of the write as an SQL literal."""
-        return f"timestamp '{self.now:%Y-%m-%d %H:%M:%S}'"
+__all__ = ["CHUNK", "NULL_MARKER", "BatchSql", "Context", "value_column"]
 
 
 class BatchSql:
@@ -66,7 +46,12 @@ class BatchSql:
         self.rules: ObjectRules = _at(rules_for(info.name), context.now_sql)
         given = {c.field.name: c.field for c in self.columns if c.field.name != "Id"}
         self.given: list[FieldInfo] = list(given.values())
-        names = [*given, *self.rules.needs, *self.rules.derived]
+        names = [
+            *given,
+            *self.rules.needs,
+            *self.rules.derived,
+            *(["RecordTypeId"] if info.record_types else []),
+        ]
         fields = [info.field(name) for name in names if info.has(name)]
         fields = [*needed_fields(info), *matched_fields(info), *fields]
         self.scope = list({f.name: f for f in fields}.values())
@@ -76,8 +61,13 @@ class BatchSql:
         self.key = next((c for c in self.columns if c.field.name == wanted and not c.parent), None)
         self.unique = [f for f in self.given if f.unique]
 
+    @property
+    def change_effect(self) -> str | None:
+        """The function that runs after an update of these fields."""
+        field, effect = self.rules.change_effect or ("", None)
+        return effect if any(info.name == field for info in self.given) else None
+
     # -- step 1: cells become values
-    # ------------------------------------------------------------------------------
 
     @property
     def single_pass(self) -> bool:
@@ -93,7 +83,8 @@ class BatchSql:
             cells += [f"c{i} is not null as g_{i}", f"{trimmed(f'c{i}', self.context.null_marker)} as t_{i}"]
             if value_column(column).startswith("v"):
                 typed.append(f"{parse(column.parent_field or column.field, f't_{i}').value} as v_{i}")
-        problems = checks.unreadable(self.columns, self.context.api)
+        ordered = self.columns if self.context.api == "bulk" else self._in_field_order()
+        problems = checks.unreadable(ordered, self.context.api)
         typed.append(f"coalesce({', '.join([*problems, 'null::varchar'])}) as unreadable")
         key = "null::varchar"
         if self.key and self.operation != "insert":
@@ -130,7 +121,6 @@ class BatchSql:
         return f"{source}select {lists} from w_in where pass = {number}" if columns else None
 
     # -- step 2: every rule
-    # ---------------------------------------------------------------------------------------
 
     def check(
         self,
@@ -203,6 +193,7 @@ class BatchSql:
             ),
             *checks.required(self.info, self.given),
             *checks.value_errors(self._in_field_order()),
+            *checks.record_types(self.info, self.given),
             "rule_error",
             *validation_errors(
                 self.info, self.operation, self.derived, self.rules.defaults, self.context.now_sql
@@ -357,7 +348,6 @@ class BatchSql:
         return values
 
     # -- step 3: unique values that collide inside the batch
-    # ----------------------------------------------------------
 
     def clashes(self) -> list[tuple[str, str]]:
         """Per unique field a query that counts colliding values, and the statement that refuses all but
@@ -365,22 +355,26 @@ class BatchSql:
         return [*unique_clashes(self.unique, self.rules), *self.duplicates.clashes(CHUNK)]
 
     # -- step 4: store
-    # ----------------------------------------------------------------------------------------------
 
-    def insert(self, auto_number: int, first_row: int, checked: str = "w_checked") -> str:
+    def insert(self, auto_number: int, first_row: int) -> str:
         """Stores the new rows."""
-        names, values = [], []
-        scope = {info.name for info in self.scope}
-        for name, kind in storage_columns(self.info):
-            info = self.info.fields.get(name.lower())
-            names.append(quote(name))
-            values.append(f"({self._stored(name, info, scope, auto_number - first_row)})::{kind}")
+        stored = self.stored(f"{auto_number - first_row}")
+        names = ", ".join(map(quote, stored))
         return (
-            f"insert into {table(self.info.name)} ({', '.join(names)}) select {', '.join(values)} "
-            f"from {checked} where error is null and is_new"
+            f"insert into {table(self.info.name)} ({names}) select {', '.join(stored.values())} "
+            f"from w_checked where error is null and is_new"
         )
 
-    def _stored(self, name: str, info: FieldInfo | None, scope: set[str], offset: int) -> str:
+    def stored(self, offset: str) -> dict[str, str]:
+        """Per stored column SQL over `w_checked`: what a new record holds. `offset` is SQL for the number that
+        comes before an automatic number of row 0."""
+        scope, found = {info.name for info in self.scope}, {}
+        for name, kind in storage_columns(self.info):
+            info = self.info.fields.get(name.lower())
+            found[name] = f"({self._stored(name, info, scope, offset)})::{kind}"
+        return found
+
+    def _stored(self, name: str, info: FieldInfo | None, scope: set[str], offset: str) -> str:
         if name == "Id":
             return "id"
         if info is None:
@@ -394,30 +388,36 @@ class BatchSql:
             return f"coalesce({quote('m_' + name)}, {fallback})" if fallback else quote("m_" + name)
         return fallback or self.default(info)
 
-    def update(self, checked: str = "temp.w_checked") -> str:
+    def update(self) -> str:
         """Changes the records that rows met."""
-        audit = {
-            "LastModifiedDate": self.context.now_sql,
-            "LastModifiedById": literal(self.context.user_id),
-            "SystemModstamp": self.context.now_sql,
-        }
-        changes = {
-            f.name: quote("m_" + f.name) for f in self.given if f.updateable and f.name not in AUDIT_FIELDS
-        }
-        changes |= {name: quote("d_" + name) for name in self.derived}
-        changes |= {name: value for name, value in audit.items() if self.info.has(name)}
-        listed = ", ".join(f"{quote(name)} = {value}" for name, value in changes.items())
+        listed = ", ".join(f"{quote(name)} = {value}" for name, value in self.changes().items())
         return (
-            f"update {table(self.info.name)} set {listed} from {checked} "
+            f"update {table(self.info.name)} set {listed} from temp.w_checked "
             f'where error is null and not is_new and {table(self.info.name)}."Id" = target_id'
         )
+
+    def changes(self) -> dict[str, str]:
+        """Per column that an update touches SQL over `w_checked`: its new value."""
+        audit = {
+            "LastModifiedDate": self.context.now_sql,
+            "LastModifiedById": self.context.user_sql,
+            "SystemModstamp": self.context.now_sql,
+        }
+        found = {
+            f.name: quote("m_" + f.name) for f in self.given if f.updateable and f.name not in AUDIT_FIELDS
+        }
+        found |= {name: quote("d_" + name) for name in self.derived}
+        return found | {name: value for name, value in audit.items() if self.info.has(name)}
 
     def default(self, info: FieldInfo) -> str:
         """SQL: what a new record gets in a field that the request leaves out."""
         if info.name in ("OwnerId", "CreatedById", "LastModifiedById") and "User" in info.reference_to:
-            return literal(self.context.user_id)
+            return self.context.user_sql
         if info.name in ("CreatedDate", "LastModifiedDate", "SystemModstamp"):
             return self.context.now_sql
+        if info.name == "RecordTypeId":
+            usual = next((one.id for one in self.info.record_types if one.default and one.available), None)
+            return f"{literal(usual)}::{info.storage_type}"
         if info.type == "boolean":
             return "true" if (info.default_value or "").lower() == "true" else "false"
         if info.default_value is not None and info.createable:
@@ -431,8 +431,8 @@ def _at(rules: ObjectRules, now: str) -> ObjectRules:
     """The rules with the time of the write filled in."""
     return replace(
         rules,
-        derived={name: sql.replace("$now", now) for name, sql in rules.derived.items()},
-        defaults={name: sql.replace("$now", now) for name, sql in rules.defaults.items()},
+        derived={name: sql.replace("$moment", now) for name, sql in rules.derived.items()},
+        defaults={name: sql.replace("$moment", now) for name, sql in rules.defaults.items()},
     )
 
 

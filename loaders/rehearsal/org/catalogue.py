@@ -154,6 +154,20 @@ class DuplicateRule:
 
 
 @dataclass(frozen=True)
+class RecordType:
+    """A record type; `picklists` has per lower-case field name the values it allows, `available` says whether
+    the loading user may use it, `default` whether a record without one gets it."""
+
+    id: str
+    developer_name: str
+    label: str
+    active: bool = True
+    available: bool = True
+    default: bool = False
+    picklists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ObjectInfo:
     """One object; `fields` is keyed by lower-case name, `on_delete` by (child object, field)."""
 
@@ -173,6 +187,7 @@ class ObjectInfo:
     on_delete: Mapping[tuple[str, str], str] = field(default_factory=dict)
     validation_rules: tuple[ValidationRule, ...] = ()
     duplicate_rules: tuple[DuplicateRule, ...] = ()
+    record_types: tuple[RecordType, ...] = ()
 
     def field(self, name: str) -> FieldInfo:
         """The field of that name, case-insensitively. Raises KeyError."""
@@ -229,6 +244,40 @@ class Catalogue:
                     merged[info.name.lower()] = info
             objects[name.lower()] = replace(owner, fields=merged)
         return Catalogue(_with_children(objects))
+
+    def without(self, names: Iterable[str]) -> Catalogue:
+        """A new catalogue in which these objects, and all that refers to them, do not exist."""
+        gone = {name.lower() for name in names}
+        objects = {}
+        for key, info in self.objects.items():
+            if key in gone:
+                continue
+            fields = {}
+            for name, one in info.fields.items():
+                left = tuple(target for target in one.reference_to if target.lower() not in gone)
+                if left or not one.reference_to:
+                    fields[name] = one if left == one.reference_to else replace(one, reference_to=left)
+            objects[key] = replace(
+                info,
+                fields=fields,
+                child_relationships=tuple(
+                    one for one in info.child_relationships if one[0].lower() not in gone
+                ),
+                on_delete={key: rule for key, rule in info.on_delete.items() if key[0].lower() not in gone},
+            )
+        return Catalogue(objects)
+
+    def with_changed_field(self, name: str, field: str, *, require: bool) -> Catalogue:
+        """A new catalogue in which a field is gone, or required on create."""
+        if not self.has(name) or not self.object(name).has(field):
+            return self
+        owner = self.object(name)
+        fields = {key: info for key, info in owner.fields.items() if require or key != field.lower()}
+        if require:
+            fields[field.lower()] = replace(
+                owner.field(field), nillable=False, defaulted_on_create=False, default_value=None
+            )
+        return Catalogue({**self.objects, name.lower(): replace(owner, fields=fields)})
 
     def with_objects(self, others: Iterable[ObjectInfo]) -> Catalogue:
         """A new catalogue in which these objects replace or extend the known ones."""

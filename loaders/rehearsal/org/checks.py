@@ -106,6 +106,44 @@ def value_errors(columns: Sequence[Column]) -> list[str]:
     return found
 
 
+def record_types(info: ObjectInfo, given: Sequence[FieldInfo]) -> list[str]:
+    """Record types that the user may not use, and values that a record type does not allow.
+
+    Salesforce holds a record type against restricted picklists only; any other picklist takes every value
+    through the API.
+    """
+    found = []
+    if any(field.name == "RecordTypeId" for field in given):
+        closed = [literal(one.id) for one in info.record_types if not one.available]
+        if closed:
+            message = "'Record Type ID: this ID value isn''t valid for the user: ' || \"m_RecordTypeId\""
+            refusal = error("INVALID_CROSS_REFERENCE_KEY", message, "'RecordTypeId'")
+            found.append(
+                f'case when "g_RecordTypeId" and "m_RecordTypeId" in ({", ".join(closed)}) then {refusal} end'
+            )
+    for field in given:
+        if not field.restricted_picklist:
+            continue
+        value = quote("m_" + field.name)
+        for one in info.record_types:
+            allowed = one.picklists.get(field.name.lower())
+            if allowed is None:
+                continue
+            known = "[" + ", ".join(literal(text) for text in allowed) + "]::varchar[]"
+            unknown = f"list_filter(string_split({value}, ';'), lambda x: not list_contains({known}, x))"
+            wrong = f"len({unknown}) > 0"
+            refusal = error(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                f"{literal(field.label + ': bad value for restricted picklist field: ')} || {value}",
+                literal(field.name),
+            )
+            found.append(
+                f'case when {quote("g_" + field.name)} and "m_RecordTypeId" = {literal(one.id)} and {wrong} '
+                f"then {refusal} end"
+            )
+    return found
+
+
 def access(info: ObjectInfo, fields: Iterable[FieldInfo], operation: str, key: str | None) -> list[str]:
     """Fields that the operation may not write, if the row gives them a value."""
     on_insert: list[str] = []

@@ -76,13 +76,18 @@ class Declaration:
     def __init__(self, manifest: Path | None, field_maps: Sequence[Path]) -> None:
         self.manifest = manifest
         self.field_maps = tuple(field_maps)
-        # <project>/target/manifest.json lies beside <project>/seeds
-        self.picklists = (manifest or Path()).parent.parent / "seeds" / "salesforce" / "picklists.csv"
+        # seeds/maps lies beside seeds/salesforce; without a map, target/manifest.json lies beside seeds
+        seeds = (
+            self.field_maps[0].parents[1] if self.field_maps else (manifest or Path()).parent.parent / "seeds"
+        )
+        self.picklists = seeds / "salesforce" / "picklists.csv"
+        self.custom_objects = self.picklists.with_name("custom_objects.csv")
         self._seen: tuple[int, ...] | None = None
 
     def changed(self) -> bool:
         """True once after every change of a file, and the first time."""
-        paths = [path for path in (self.manifest, *self.field_maps, self.picklists) if path]
+        seeds = (*self.field_maps, self.picklists, self.custom_objects)
+        paths = [path for path in (self.manifest, *seeds) if path]
         stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
         if stamps == self._seen:
             return False
@@ -94,19 +99,21 @@ class Declaration:
         found: dict[str, list[FieldInfo]] = {}
         for item, owner, marts in self._contract_fields():
             found.setdefault(owner, []).append(_from_contract(item, marts, self.picklists))
+        known = {(owner, item.name) for owner, items in found.items() for item in items}
         for path in self.field_maps:
             for row in _rows(path):
-                if row.get("status") == "confirmed" and row.get("sf_object") and row.get("sf_field"):
+                place = (row.get("sf_object") or "", row.get("sf_field") or "")
+                if row.get("status") == "confirmed" and all(place) and place not in known:
                     found.setdefault(row["sf_object"], []).append(_from_map(row))
         return found
 
     def _contract_fields(self) -> list[tuple[Any, str, Mapping[str, str]]]:
         if self.manifest is None or not self.manifest.exists():
             return []
-        from loaders.salesforce.contract import read_contracts
+        from loaders.salesforce.manifest import read_contracts
 
         try:
-            contracts = read_contracts(self.manifest)
+            contracts = read_contracts(self.manifest, self.field_maps, self.custom_objects)
         except (MigrationError, ValueError, KeyError, OSError):
             return []
         marts = {mart: contract.object for mart, contract in contracts.items()}

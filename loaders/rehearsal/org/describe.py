@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loaders.rehearsal.org.catalogue import NUMBER_TYPES, TEXT_TYPES, FieldInfo, ObjectInfo
+from loaders.rehearsal.org.catalogue import (
+    NUMBER_TYPES,
+    PICKLIST_TYPES,
+    TEXT_TYPES,
+    FieldInfo,
+    ObjectInfo,
+    RecordType,
+)
 
 MASTER_TYPE = "012000000000000AAA"
 NEVER = (
@@ -71,18 +78,6 @@ def describe(info: ObjectInfo, root: str) -> dict[str, Any]:
         }
         for child, field, name in info.child_relationships
     ]
-    record_types = [
-        {
-            "active": True,
-            "available": True,
-            "defaultRecordTypeMapping": True,
-            "developerName": "Master",
-            "master": True,
-            "name": "Master",
-            "recordTypeId": MASTER_TYPE,
-            "urls": {"layout": f"{root}/sobjects/{info.name}/describe/layouts/{MASTER_TYPE}"},
-        }
-    ]
     return {
         **summary(info, root),
         "actionOverrides": [],
@@ -98,11 +93,49 @@ def describe(info: ObjectInfo, root: str) -> dict[str, Any]:
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
         "networkScopeFieldName": None,
-        "recordTypeInfos": record_types,
+        "recordTypeInfos": [
+            {**one, "urls": {"layout": f"{root}/sobjects/{info.name}/describe/layouts/{one['recordTypeId']}"}}
+            for one in record_type_infos(info)
+        ],
         "searchLayoutable": "searchable" in info.flags,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [{"label": "All", "name": "everything"}, {"label": "Mine", "name": "mine"}],
     }
+
+
+def record_type_infos(info: ObjectInfo) -> list[dict[str, Any]]:
+    """The record types of an object for the loading user, the master (no record type at all) last."""
+    usual = next((one for one in info.record_types if one.default and one.available), None)
+    master = RecordType(MASTER_TYPE, "Master", "Master", default=usual is None)
+    return [
+        {
+            "active": one.active,
+            "available": one.available,
+            "defaultRecordTypeMapping": one is usual or (one is master and usual is None),
+            "developerName": one.developer_name,
+            "master": one is master,
+            "name": one.label,
+            "recordTypeId": one.id,
+        }
+        for one in (*info.record_types, master)
+    ]
+
+
+def allowed_values(info: ObjectInfo, record_type: str) -> dict[str, list[dict[str, Any]]]:
+    """Per picklist field the values that a record type allows, as describe shows values."""
+    one = next((known for known in info.record_types if known.id[:15] == record_type[:15]), None)
+    limits = one.picklists if one else {}
+    found = {}
+    for key, field in info.fields.items():
+        if field.type in PICKLIST_TYPES:
+            values = describe_field(field)["picklistValues"]
+            allowed = limits.get(key)
+            found[field.name] = [
+                value
+                for value in values
+                if value["active"] and (allowed is None or value["value"] in allowed)
+            ]
+    return found
 
 
 def describe_field(field: FieldInfo) -> dict[str, Any]:

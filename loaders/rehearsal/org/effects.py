@@ -7,15 +7,18 @@ Every function reads the new rows from the working table `w_checked` (`error is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import duckdb
 
 from loaders.rehearsal.org.batch_sql import Context
 from loaders.rehearsal.org.catalogue import ObjectInfo
-from loaders.rehearsal.org.ids import make_id_sql
-from loaders.rehearsal.org.store import Store, literal, quote, storage_columns, table
+from loaders.rehearsal.org.ids import make_id, make_id_sql
+from loaders.rehearsal.org.store import Store, insert_row, literal, quote, storage_columns, table
 
 NEW_ROWS = "from w_checked where error is null and is_new"
+
+FEW = 5  # rows that cost less one by one than planned as a set
 
 Effect = Callable[[Store, duckdb.DuckDBPyConnection, Context], None]
 
@@ -24,31 +27,46 @@ def _insert(
     store: Store, connection: duckdb.DuckDBPyConnection, context: Context, info: ObjectInfo, rows: str
 ) -> None:
     """Inserts the rows of a query whose columns are field names; system fields are filled in."""
+    few = _few(connection, rows)
+    if few is not None:
+        for record in few:
+            identifier = make_id(info.key_prefix or "000", store.take_numbers(info.name, 1))
+            insert_row(connection, info, {**_system(info, context), **record, "Id": identifier})
+        return
     connection.execute(
         f"create or replace temp table w_effect as select *, row_number() over () as place from ({rows})"
     )
     count = (connection.execute("select count(*) from w_effect").fetchone() or (0,))[0]
-    if not count:
-        return
     first = store.take_numbers(info.name, count)
     given = {
         column[0].lower() for column in connection.execute("select * from w_effect limit 0").description or ()
     }
-    fixed = {
-        "id": make_id_sql(info.key_prefix or "000", f"({first - 1} + place)"),
-        "isdeleted": "false",
-        **{name.lower(): context.now_sql for name in ("CreatedDate", "LastModifiedDate", "SystemModstamp")},
-        **{name.lower(): literal(context.user_id) for name in ("CreatedById", "LastModifiedById", "OwnerId")},
-    }
+    fixed = {name.lower(): literal(str(value)) for name, value in _system(info, context).items()}
+    fixed["id"] = make_id_sql(info.key_prefix or "000", f"({first - 1} + place)")
     names, values = [], []
     for name, kind in storage_columns(info):
         key = name.lower()
-        value = quote(name) if key in given else fixed.get(key, "false" if kind == "BOOLEAN" else "null")
+        value = quote(name) if key in given else fixed.get(key, "null")
         names.append(quote(name))
         values.append(f"({value})::{kind}")
     connection.execute(
         f"insert into {table(info.name)} ({', '.join(names)}) select {', '.join(values)} from w_effect"
     )
+
+
+def _few(connection: duckdb.DuckDBPyConnection, rows: str) -> list[dict[str, Any]] | None:
+    """The rows of the query, None if they are many."""
+    answer = connection.execute(rows)
+    names = [column[0] for column in answer.description or ()]
+    found = answer.fetchmany(FEW + 1)
+    return None if len(found) > FEW else [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _system(info: ObjectInfo, context: Context) -> dict[str, Any]:
+    """What the org itself writes into a new record."""
+    found: dict[str, Any] = {name: False for name, kind in storage_columns(info) if kind == "BOOLEAN"}
+    found |= dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), context.now)
+    return found | dict.fromkeys(("CreatedById", "LastModifiedById", "OwnerId"), context.user_id)
 
 
 def campaign_statuses(store: Store, connection: duckdb.DuckDBPyConnection, context: Context) -> None:
@@ -95,6 +113,36 @@ def direct_relations(store: Store, connection: duckdb.DuckDBPyConnection, contex
     _insert(store, connection, context, context.catalogue.object("AccountContactRelation"), rows)
 
 
+def moved_contacts(store: Store, connection: duckdb.DuckDBPyConnection, context: Context) -> None:
+    """A contact that changes its account takes its direct relation along; a further relation to the new account
+    becomes the direct one."""
+    if not context.several_accounts:
+        return
+    changed = (
+        'select c.id as contact, c."m_AccountId" as account, r."Id" as old, f."Id" as further from w_checked c '
+        'left join org."AccountContactRelation" r on r."ContactId" = c.id and r."IsDirect" and not r."IsDeleted" '
+        'left join org."AccountContactRelation" f on f."ContactId" = c.id and f."AccountId" = c."m_AccountId" '
+        'and not f."IsDirect" and not f."IsDeleted" '
+        'where c.error is null and not c.is_new and r."AccountId" is distinct from c."m_AccountId"'
+    )
+    connection.execute(f"create or replace temp table w_moved as {changed}")
+    if connection.execute("select count(*) from w_moved").fetchone() == (0,):
+        return
+    relations = 'update org."AccountContactRelation" set'
+    connection.execute(
+        f'{relations} "IsDeleted" = true from w_moved where "Id" = old and (account is null or further is not null)'
+    )
+    connection.execute(f'{relations} "IsDirect" = true from w_moved where "Id" = further')
+    connection.execute(
+        f'{relations} "AccountId" = account from w_moved where "Id" = old and account is not null and further is null'
+    )
+    rows = (
+        'select account as "AccountId", contact as "ContactId", true as "IsDirect", true as "IsActive" from w_moved '
+        "where old is null and account is not null and further is null"
+    )
+    _insert(store, connection, context, context.catalogue.object("AccountContactRelation"), rows)
+
+
 def opportunity_amounts(store: Store, connection: duckdb.DuckDBPyConnection, context: Context) -> None:
     """An opportunity with line items is worth their sum."""
     connection.execute(
@@ -113,13 +161,20 @@ def email_tasks(store: Store, connection: duckdb.DuckDBPyConnection, context: Co
     if not context.email_tasks:
         return
     rows = (
-        """select 'Email: ' || coalesce("m_Subject", '') as "Subject", 'Completed' as "Status", 'Normal'
+        """select id as message, 'Email: ' || coalesce("m_Subject", '') as "Subject", 'Completed' as "Status", 'Normal'
         as "Priority", """
         f"""current_date as "ActivityDate", true as "IsClosed", 'Email' as "TaskSubtype", """
         f"""{context.now_sql} as """
-        f""""CompletedDateTime", "m_RelatedToId" as "WhatId" {NEW_ROWS}"""
+        f""""CompletedDateTime", "m_RelatedToId" as "WhatId" {NEW_ROWS} and "m_ActivityId" is null"""
     )
-    _insert(store, connection, context, context.catalogue.object("Task"), rows)
+    connection.execute(f"create or replace temp table w_messages as {rows}")
+    first = store.take_numbers("Task", 0)
+    _insert(store, connection, context, context.catalogue.object("Task"), "from w_messages order by message")
+    made = make_id_sql("00T", f"({first - 1} + row_number() over (order by message))")
+    connection.execute(
+        f'update org."EmailMessage" set "ActivityId" = task from (select message, {made} as task from w_messages) '
+        'made where "Id" = message'
+    )
 
 
 EFFECTS: dict[str, Effect] = {
@@ -129,6 +184,7 @@ EFFECTS: dict[str, Effect] = {
         one_default_status,
         campaign_numbers,
         direct_relations,
+        moved_contacts,
         opportunity_amounts,
         email_tasks,
     )

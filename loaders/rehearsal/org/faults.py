@@ -3,15 +3,20 @@
 The script is YAML or JSON, a list of rules. Same seed and same calls, same faults.
 
     - {match: "PUT /jobs/ingest/*/batches", nth: 1, action: reset, when: after}
+    - {match: "PUT /jobs/ingest/*/batches", nth: 2, action: status, status: 500, when: during}
     - {match: "GET /query*", probability: 0.05, action: status, status: 503, retry_after: 1}
     - {match: "* /jobs/*", nth: [3, 7], action: expire_session}
     - {object: Contact, operation: insert, nth: 1, action: lock_error, fraction: 0.1}
 
 Call rules match method and path below /services/data/vXX.0 (or the whole path). Actions: `status`
 (status 429, 500, 503 …, retry_after seconds), `reset` (the connection breaks), `expire_session`,
-`delay` (seconds); `when: after` lets the call take effect first. Job rules match object and operation
+`revoke` (nobody gets a session for `seconds`, by default for good), `delay` (seconds), `change_describe` (the
+`field` of `object` disappears, or with `change: require` becomes required). `when: after` lets the call take
+effect first, `when: during` strikes in the middle of its body. Job rules match object and operation
 of Bulk 2.0 ingest jobs. Actions: `slow` (seconds), `stuck`, `fail` (after_rows), `unprocessed` and
-`lost_results` and `lock_error` (fraction of the rows). `nth` counts matches from 1, `every` strikes
+`lost_results` and `lock_error` and `storage_full` (fraction of the rows, the last two after_rows).
+
+`nth` counts matches from 1, `every` strikes
 each n-th, `times` bounds how often a rule strikes in all.
 """
 
@@ -31,8 +36,10 @@ import yaml
 
 from loaders.errors import ConfigurationError
 
-CALL_ACTIONS = frozenset({"status", "reset", "expire_session", "delay"})
-JOB_ACTIONS = frozenset({"slow", "stuck", "fail", "unprocessed", "lost_results", "lock_error"})
+CALL_ACTIONS = frozenset({"status", "reset", "expire_session", "revoke", "delay", "change_describe"})
+JOB_ACTIONS = frozenset(
+    {"slow", "stuck", "fail", "unprocessed", "lost_results", "lock_error", "storage_full"}
+)
 KNOWN = frozenset(
     [
         "match",
@@ -51,6 +58,8 @@ KNOWN = frozenset(
         "seconds",
         "after_rows",
         "fraction",
+        "field",
+        "change",
     ]
 )
 CODES = {
@@ -85,6 +94,11 @@ class Rule:
     def after(self) -> bool:
         """Whether the call takes effect before the fault."""
         return self.spec.get("when") == "after"
+
+    @property
+    def during(self) -> bool:
+        """Whether the fault strikes while the body is on its way."""
+        return self.spec.get("when") == "during"
 
     def value(self, name: str, default: float) -> float:
         """A number of the rule."""

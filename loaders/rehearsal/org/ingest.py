@@ -21,16 +21,14 @@ from loaders.rehearsal.org.failures import HeaderError
 from loaders.rehearsal.org.faults import Rule
 from loaders.rehearsal.org.header import Column, resolve
 from loaders.rehearsal.org.jobs import DELIMITERS, LINE_ENDINGS, Job
+from loaders.rehearsal.org.locks import Locks, chosen, upload_table
 from loaders.rehearsal.org.state import Org, Session
 from loaders.rehearsal.org.store import literal, quote
-from loaders.rehearsal.org.values import error
 from loaders.rehearsal.org.writer import write_batch
 
 HEADER_BYTES = 1 << 20
 RESULTS = ("successfulResults", "failedResults", "unprocessedrecords")
 DELETES = ("delete", "hardDelete")
-UNLOCKED = frozenset({"OwnerId", "CreatedById", "LastModifiedById", "RecordTypeId"})
-LOCK_ERROR = error("UNABLE_TO_LOCK_ROW", "'unable to obtain exclusive access to this record'")
 
 
 class UploadError(Exception):
@@ -42,6 +40,7 @@ class Ingest:
 
     def __init__(self, org: Org) -> None:
         self.org = org
+        self.locks = Locks(org, self.columns)
 
     def step(self, job: Job) -> None:
         """Stages the upload, or writes the next batch, or ends the job."""
@@ -92,7 +91,7 @@ class Ingest:
         for path in (self.upload_path(job), *(self.result_path(job, name) for name in RESULTS)):
             path.unlink(missing_ok=True)
         with self.org.store.write() as connection:
-            connection.execute(f"drop table if exists {_upload(job)}")
+            connection.execute(f"drop table if exists {upload_table(job)}")
             connection.execute(f"drop table if exists {_result(job)}")
 
     def at_once(self, job: Job, path: Path, most: int) -> list[tuple[str | None, bool, str | None]]:
@@ -104,28 +103,26 @@ class Ingest:
         """
         rules = {rule.action: rule for rule in self.org.faults.for_job(job.id, job.object, job.operation)}
         job.header = read_header(path, job)
-        self._columns(job, job.header)
+        self.columns(job, job.header)
         with self.org.store.write() as connection:
             try:
                 connection.execute(_read_csv(job, path, len(job.header)))
             except duckdb.Error as problem:
                 raise UploadError(f"InvalidBatch : {_plain_reason(str(problem))}") from None
-            count = (connection.execute(f"select count(*) from {_upload(job)}").fetchone() or (0,))[0]
+            count = (connection.execute(f"select count(*) from {upload_table(job)}").fetchone() or (0,))[0]
             if count > most:
                 raise UploadError(
                     f"InvalidBatch : Records not processed. The batch has more than {most} records"
                 )
-            rows = f"select rowid + 1 as row_no, * from {_upload(job)}"
-            locked = self._locked(connection, job, rows, rules)
+            rows = f"select rowid + 1 as row_no, * from {upload_table(job)}"
+            locked = self.locks.losers(connection, job, rows, rules)
             if locked:
                 self._write(job, f"select * from ({rows}) where row_no not in (select row_no from {locked})")
-                connection.execute(
-                    f"insert into outcome select row_no, null, false, {LOCK_ERROR} from {locked}"
-                )
+                connection.execute(f"insert into outcome select row_no, null, false, error from {locked}")
             else:
                 self._write(job, rows)
             found = connection.execute("select id, created, error from outcome order by row_no").fetchall()
-            connection.execute(f"drop table {_upload(job)}")
+            connection.execute(f"drop table {upload_table(job)}")
         return [(identifier, bool(created), error) for identifier, created, error in found]
 
     # -- staging
@@ -134,9 +131,9 @@ class Ingest:
     def _stage(self, job: Job) -> None:
         path = self.upload_path(job)
         header = read_header(path, job)
-        columns = self._columns(job, header)
+        self.columns(job, header)
         with self.org.store.write() as connection:
-            connection.execute(f"drop table if exists {_upload(job)}")
+            connection.execute(f"drop table if exists {upload_table(job)}")
             try:
                 connection.execute(_read_csv(job, path, len(header)))
             except duckdb.Error as problem:
@@ -145,10 +142,11 @@ class Ingest:
                 f"create or replace table {_result(job)} (row_no bigint, id varchar, created "
                 f"boolean, error varchar)"
             )
-            job.rows = (connection.execute(f"select count(*) from {_upload(job)}").fetchone() or (0,))[0]
+            job.rows = (connection.execute(f"select count(*) from {upload_table(job)}").fetchone() or (0,))[0]
             job.header, job.state, job.next_row = header, "InProgress", 1
+            if self.org.options.row_locks:
+                job.not_before = time.time() + self.org.options.lock_seconds
             self.org.jobs.save(job)
-        del columns
 
     def _restage(self, job: Job) -> None:
         """Reads the upload again after the org was stopped half-way.
@@ -159,7 +157,7 @@ class Ingest:
             if not _is_staged(connection, job):
                 connection.execute(_read_csv(job, self.upload_path(job), len(job.header)))
 
-    def _columns(self, job: Job, header: list[str]) -> list[Column]:
+    def columns(self, job: Job, header: list[str]) -> list[Column]:
         """The meaning of the header. Raises HeaderError; a delete takes nothing but ids."""
         info = self.org.catalogue.object(job.object)
         columns = resolve(self.org.catalogue, info, header)
@@ -181,21 +179,19 @@ class Ingest:
         before = (job.next_row, job.processed, job.failed)
         self._restage(job)
         between = f"rowid between {job.next_row - 1} and {last - 1}"
-        rows = f"select rowid + 1 as row_no, * from {_upload(job)} where {between}"
+        rows = f"select rowid + 1 as row_no, * from {upload_table(job)} where {between}"
         try:
             with self.org.store.write() as connection:
                 if job.state != "InProgress":
                     return
-                locked = self._locked(connection, job, rows, rules)
+                locked = self.locks.losers(connection, job, rows, rules)
                 untried = [f"select row_no from {locked}"] if locked else []
                 if "unprocessed" in rules:
-                    untried.append(f"select row_no from ({rows}) where {_chosen(job, rules['unprocessed'])}")
+                    untried.append(f"select row_no from ({rows}) where {chosen(job, rules['unprocessed'])}")
                 tried = f"select * from ({rows}) where row_no not in ({' union all '.join(untried)})"
                 self._write(job, tried if untried else rows)
                 if locked:
-                    connection.execute(
-                        f"insert into outcome select row_no, null, false, {LOCK_ERROR} from {locked}"
-                    )
+                    connection.execute(f"insert into outcome select row_no, null, false, error from {locked}")
                 connection.execute(f"insert into {_result(job)} select * from outcome")
                 done, failed = connection.execute(
                     "select count(*), count(error) from outcome"
@@ -208,51 +204,6 @@ class Ingest:
             raise
         self.org.limits.count("DailyBulkApiBatches", -(-done // self.org.options.batch_rows))
         self.org.limits.count("BulkRecords", done)
-
-    def _locked(
-        self, connection: duckdb.DuckDBPyConnection, job: Job, rows: str, rules: Mapping[str, Rule]
-    ) -> str | None:
-        """Working table with the rows that cannot lock their parent, by fault or because another job
-        holds it."""
-        parts = []
-        if "lock_error" in rules:
-            parts.append(f"select row_no from ({rows}) where {_chosen(job, rules['lock_error'])}")
-        if self.org.options.row_locks:
-            parts += self._contended(connection, job, rows)
-        if not parts:
-            return None
-        connection.execute(
-            f"create or replace temp table w_locked as select distinct row_no from "
-            f"({' union all '.join(parts)})"
-        )
-        return "w_locked"
-
-    def _contended(self, connection: duckdb.DuckDBPyConnection, job: Job, rows: str) -> list[str]:
-        """Queries for rows whose parent a batch of another running job has, too; half of those lose the
-        race."""
-        cells = [
-            f"c{column.index}"
-            for column in self._columns(job, job.header)
-            if column.field.type == "reference" and column.field.name not in UNLOCKED
-        ]
-        if not cells:
-            return []
-        parents = " union all ".join(
-            f"select row_no, lower({cell}) as parent from ({rows}) where {cell} is not null" for cell in cells
-        )
-        found = []
-        for other in self.org.jobs.running():
-            table = f"temp.{quote(f'locks_{other.id}')}"
-            if other.id != job.id and _is_table(connection, f"locks_{other.id}"):
-                found.append(
-                    f"select row_no from ({parents}) where parent in (select parent from {table}) "
-                    f"and hash(row_no, {job.next_row}, {self.org.options.seed}) % 2 = 0"
-                )
-        connection.execute(
-            f"create or replace temp table {quote(f'locks_{job.id}')} as select distinct parent "
-            f"from ({parents})"
-        )
-        return found
 
     def _span(self) -> int:
         """Rows of one transaction: several internal batches at once, because planning a statement costs
@@ -271,7 +222,7 @@ class Ingest:
             hard = job.operation == "hardDelete"
             delete_batch(self.org.store, context, info, f"select row_no, c0 as id from ({rows})", hard=hard)
             return
-        columns = self._columns(job, job.header)
+        columns = self.columns(job, job.header)
         external_id = info.field(job.external_id) if job.external_id else None
         write_batch(self.org.store, context, info, job.operation, columns, rows, external_id)
 
@@ -305,9 +256,9 @@ class Ingest:
                     path.write_text("", encoding="utf-8")
                     continue
                 self._export(connection, job, path, [*extra, *original], where)
-            connection.execute(f"drop table if exists {_upload(job)}")
+            connection.execute(f"drop table if exists {upload_table(job)}")
             connection.execute(f"drop table if exists {_result(job)}")
-            connection.execute(f"drop table if exists temp.{quote(f'locks_{job.id}')}")
+            self.locks.forget(connection, job)
             job.state = state
             self.org.jobs.save(job)
         self.upload_path(job).unlink(missing_ok=True)
@@ -317,11 +268,11 @@ class Ingest:
     ) -> None:
         for rule in self.org.faults.for_job(job.id, job.object, job.operation):
             if rule.action == "lost_results":
-                where = f"({where}) and not {_chosen(job, rule).replace('row_no', 'uploads.row_no')}"
+                where = f"({where}) and not {chosen(job, rule).replace('row_no', 'uploads.row_no')}"
         mark = literal(DELIMITERS[job.delimiter])
         ending = "\\r\\n" if job.line_ending == "CRLF" else "\\n"
         source = (
-            f"select {', '.join(columns)} from (select rowid + 1 as row_no, * from {_upload(job)}) "
+            f"select {', '.join(columns)} from (select rowid + 1 as row_no, * from {upload_table(job)}) "
             f"uploads left join "
             f"(select row_no as tried, id, created, error from {_result(job)}) on tried = "
             f"uploads.row_no where {where} "
@@ -368,10 +319,12 @@ def _read_csv(job: Job, path: Path, width: int) -> str:
     # new_line is only given for LF: with an explicit CRLF DuckDB 1.5 skips every row.
     ending = ", new_line = '\\n'" if job.line_ending == "LF" else ""
     return (
-        f"create temp table {_upload(job)} as select {', '.join(names)} from "
+        f"create temp table {upload_table(job)} as select {', '.join(names)} from "
         f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{spec}}}, "
         f"delim = {literal(DELIMITERS[job.delimiter])}, quote = '\"', escape = '\"'{ending}, "
-        f"nullstr = '', strict_mode = true) where coalesce({', '.join(names)}) is not null"
+        f"nullstr = '', strict_mode = true)"
+        # With one column an empty line is read as a row; elsewhere a row of empty cells is a row.
+        f"{' where c0 is not null' if width == 1 else ''}"
     )
 
 
@@ -409,16 +362,6 @@ def _is_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
         connection.execute("select 1 from duckdb_tables() where table_name = ?", [name]).fetchone()
         is not None
     )
-
-
-def _chosen(job: Job, rule: Rule) -> str:
-    """SQL: whether a row is in the rule's share of the job; the same rows each time."""
-    share = int(rule.value("fraction", 1.0) * 1_000_000)
-    return f"(hash(row_no, {rule.number}, {literal(job.id)}) % 1000000 < {share})"
-
-
-def _upload(job: Job) -> str:
-    return f"temp.{quote(f'upload_{job.id}')}"
 
 
 def _result(job: Job) -> str:

@@ -69,12 +69,14 @@ class Options:
     audit_fields: bool = True
     email_tasks: bool = False
     several_accounts: bool = True
+    without: str = ""  # objects that the org does not have, such as "Case,CaseComment", apart by commas
     hard_delete: bool = True
     inactive_owners: bool = False
     duplicate_rules: str = (
         ""  # "block" or "allow" switches on the standard rules of Account, Contact and Lead
     )
     row_locks: bool = False
+    lock_seconds: float = 0.25  # how long a job with row locks waits, so that others come to be in flight
     field_security: bool = False
     daily_api_requests: int = 1_000_000
     daily_bulk_batches: int = 15_000

@@ -18,8 +18,9 @@ from loaders.rehearsal.org.catalogue import Catalogue, standard_catalogue
 from loaders.rehearsal.org.declared import Declaration, with_audit_fields
 from loaders.rehearsal.org.duplicates import with_standard_rules
 from loaders.rehearsal.org.edits import Edits, read_edits
+from loaders.rehearsal.org.failures import OrgError
 from loaders.rehearsal.org.faults import read_faults
-from loaders.rehearsal.org.from_snapshot import bring_in, snapshot_objects, with_limits
+from loaders.rehearsal.org.from_snapshot import absent_objects, bring_in, snapshot_objects, with_limits
 from loaders.rehearsal.org.jobs import Job, Jobs
 from loaders.rehearsal.org.limits import Limits
 from loaders.rehearsal.org.options import Options
@@ -50,16 +51,21 @@ class Org:
         self._declaration = Declaration(options.declare, options.field_maps)
         self._lock = threading.Lock()
         self._grants: tuple[object, ...] = ()
+        self._changes: list[tuple[str, str, bool]] = []
         self._declaration.changed()
+        # Rules read tables of objects that this org may not show.
+        self.store.fit(standard_catalogue())
         self._catalogue = self._build_catalogue()
         self.store.fit(self._catalogue)
-        seed_org(self.store, self._catalogue, self.org_id)
+        seed_org(self.store, standard_catalogue().with_objects(self._catalogue.objects.values()), self.org_id)
         sync_users(self.store, self._catalogue, options.users)
         if options.snapshot and bring_in(self.store, self._catalogue, options.snapshot):
             self._catalogue = self._build_catalogue()
+            self.store.fit(self._catalogue)
         self.admin_id = self.store.setting("admin_id") or ""
         self.limits = Limits(options, self.store)
         self.faults = read_faults(options.faults, options.seed)
+        self._closed_until = 0.0
         self.edits = Edits(self)
         if options.edits:
             self.edits.replace(read_edits(options.edits))
@@ -116,7 +122,11 @@ class Org:
         catalogue = catalogue.with_fields(self._declaration.fields())
         catalogue = with_deployed(catalogue, self.store, field_security=self.options.field_security)
         catalogue = with_standard_rules(catalogue, self.options.duplicate_rules)
-        return with_audit_fields(catalogue) if self.options.audit_fields else catalogue
+        catalogue = catalogue.without(absent_objects(self.options))
+        catalogue = with_audit_fields(catalogue) if self.options.audit_fields else catalogue
+        for name, field, require in self._changes:
+            catalogue = catalogue.with_changed_field(name, field, require=require)
+        return catalogue
 
     @property
     def ingest(self) -> Ingest:
@@ -153,6 +163,23 @@ class Org:
             inactive_owners=options.inactive_owners,
             storage_left=self.limits.storage_left(catalogue),
         )
+
+    def revoke(self, seconds: float) -> None:
+        """Ends all sessions and grants no new one for a while, as when somebody withdraws the client's access."""
+        self._closed_until = time.time() + seconds
+        self.logout()
+
+    @property
+    def revoked(self) -> bool:
+        """Whether nobody gets a session now."""
+        return time.time() < self._closed_until
+
+    def change_describe(self, name: str, field: str, *, require: bool) -> None:
+        """Takes a field away, or makes it required, while clients are at work. Raises OrgError for an unknown one."""
+        if not self._catalogue.has(name) or not self._catalogue.object(name).has(field):
+            raise OrgError(400, "INVALID_FIELD", f"No such column '{field}' on sobject of type {name}")
+        self._changes.append((name, field, require))
+        self.refresh()
 
     def login(self, user_id: str) -> Session:
         """A new session of that user."""

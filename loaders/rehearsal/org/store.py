@@ -11,7 +11,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from typing import Any
 import duckdb
 
 from loaders.rehearsal.org.catalogue import Catalogue, ObjectInfo
+from loaders.rehearsal.org.prepared import Statements, literal, sql_text
 
+RESERVED = 1_000  # numbers that a counter is ahead of itself on disk, so that few writes have to move it
+IDLE_READERS = 8
 SESSION = "use state; set TimeZone = 'UTC'"
 META = """
 create schema if not exists org;
@@ -38,15 +42,12 @@ create table if not exists meta.cleared (
 );
 """
 
+__all__ = ["Store", "insert_row", "literal", "quote", "storage_columns", "table"]
+
 
 def quote(name: str) -> str:
     """The name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str | None) -> str:
-    """The text as an SQL literal."""
-    return "null" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def table(name: str) -> str:
@@ -70,6 +71,9 @@ class Store:
             "force_compression": "uncompressed",  # compressing took half of the time of a bulk load
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            # Prepared plans outlive one run. The first bakes in what a table holds when the plan is made, the
+            # second lets a run now and then see the join keys of the run before it.
+            "disabled_optimizers": "statistics_propagation,join_filter_pushdown",
         }
         # Attached under a fixed name: a file called org.duckdb would otherwise be a catalogue that hides
         # schema org.
@@ -85,9 +89,13 @@ class Store:
             False  # true when a rollback took back tables or columns that the catalogue counts on
         )
         self._connection.execute(META)
+        self.statements = Statements(self._connection)
+        self.plans: dict[Any, Any] = {}  # what callers work out once for a catalogue
+        self._idle: deque[Statements] = deque()
         self._counters: dict[str, int] = dict(
             self._connection.execute("select object, next from meta.counters").fetchall()
         )
+        self._reserved = dict(self._counters)
 
     def __enter__(self) -> Store:
         return self
@@ -98,6 +106,10 @@ class Store:
     def close(self) -> None:
         """Writes everything to the file and lets go of it; a temporary store disappears."""
         with self._lock:
+            for name, number in self._counters.items():
+                self._save_counter(name, number)
+            while self._idle:
+                self._idle.pop().connection.close()
             self._connection.close()
             self._root.close()
         if self._temporary:
@@ -110,15 +122,15 @@ class Store:
             if self._owner is not None:
                 yield self._connection
                 return
-            counters = dict(self._counters)
+            counters, reserved = dict(self._counters), dict(self._reserved)
             self._connection.execute("begin transaction")
             self._owner = threading.get_ident()
             try:
                 yield self._connection
-                self._save_counters(counters)
+                self._save_counters()
                 self._connection.execute("commit")
             except BaseException:
-                self._counters = counters
+                self._counters, self._reserved = counters, reserved
                 self.lost_columns = self.lost_columns or self._fitting
                 self._connection.execute("rollback")
                 raise
@@ -130,14 +142,26 @@ class Store:
     def reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection that sees the last committed state; inside `write` of the same thread, what it
         has written."""
+        with self.reading() as statements:
+            yield statements.connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Statements]:
+        """The same with statements that were prepared before."""
         if self._owner == threading.get_ident():
-            yield self._connection
+            yield self.statements
             return
-        cursor = self._cursor()
         try:
-            yield cursor
+            found = self._idle.pop()
+        except IndexError:
+            found = Statements(self._cursor())
+        try:
+            yield found
         finally:
-            cursor.close()
+            if len(self._idle) < IDLE_READERS:
+                self._idle.append(found)
+            else:
+                found.connection.close()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
@@ -189,12 +213,14 @@ class Store:
                             f"alter table {table(info.name)} add column {quote(column)} {kind}{default}"
                         )
 
-    def _save_counters(self, before: dict[str, int]) -> None:
-        changed = [(name, number) for name, number in self._counters.items() if before.get(name) != number]
-        for name, number in changed:
-            self._connection.execute(
-                f"insert or replace into meta.counters values ({literal(name)}, {number})"
-            )
+    def _save_counters(self) -> None:
+        for name, number in self._counters.items():
+            if number > self._reserved.get(name, 0):
+                self._save_counter(name, number + RESERVED)
+                self._reserved[name] = number + RESERVED
+
+    def _save_counter(self, name: str, number: int) -> None:
+        self._connection.execute(f"insert or replace into meta.counters values ({literal(name)}, {number})")
 
 
 def storage_columns(info: ObjectInfo) -> list[tuple[str, str]]:
@@ -203,3 +229,12 @@ def storage_columns(info: ObjectInfo) -> list[tuple[str, str]]:
     if not info.has("IsDeleted"):
         columns.append(("IsDeleted", "BOOLEAN"))
     return columns
+
+
+def insert_row(connection: duckdb.DuckDBPyConnection, info: ObjectInfo, values: Mapping[str, Any]) -> None:
+    """Stores one record past all rules; columns without a value stay null."""
+    given = {
+        name: (values[name], kind) for name, kind in storage_columns(info) if values.get(name) is not None
+    }
+    listed = ", ".join(f"{sql_text(value)}::{kind}" for value, kind in given.values())
+    connection.execute(f"insert into {table(info.name)} ({', '.join(map(quote, given))}) values ({listed})")

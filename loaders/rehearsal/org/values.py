@@ -15,7 +15,8 @@ from loaders.rehearsal.org.store import literal
 
 MARK = "chr(31)"
 LOCAL = r"[A-Za-z0-9!#$%&''*/=?^_+\-`{|}~]+(\.[A-Za-z0-9!#$%&''*/=?^_+\-`{|}~]+)*"
-DOMAIN = r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,}"
+# Labels of any length: a bound of 61 makes the pattern cost more to compile than a whole record to check.
+DOMAIN = r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,}"
 EMAIL = f"'{LOCAL}@{DOMAIN}'"
 DATE_PATTERN = r"'\d{4}-\d{2}-\d{2}'"
 TIME_PATTERN = r"'\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?'"
@@ -128,8 +129,10 @@ def _picklist(field: FieldInfo, cell: str, errors: list[str]) -> Parsed:
     if not field.restricted_picklist or not active:
         return Parsed(cell, None, tuple(errors))
     lookup = "map {" + ", ".join(f"{literal(v.lower())}: {literal(v)}" for v in active) + "}"
-    value = f"({lookup})[lower({cell})]"
-    errors = [f"case when {cell} is not null and {value} is null then {_bad_picklist(field, cell)} end"]
+    known = f"({lookup})[lower({cell})]"
+    # An unknown value stays a value: it is refused as such and not as a required field that is missing.
+    value = f"coalesce({known}, {cell})"
+    errors = [f"case when {cell} is not null and {known} is null then {_bad_picklist(field, cell)} end"]
     return Parsed(value, None, tuple(errors))
 
 

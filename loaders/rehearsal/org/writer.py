@@ -89,6 +89,8 @@ def _one_pass(
     )
     if sql.operation != "update" and sql.rules.effect:
         EFFECTS[sql.rules.effect](store, connection, sql.context)
+    if sql.operation != "insert" and sql.change_effect:
+        EFFECTS[sql.change_effect](store, connection, sql.context)
 
 
 def _targets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -22,10 +22,18 @@ class QueryResult:
     `object` is the object's API name, `total_size` the number of rows (the count itself for COUNT()).
     """
 
-    def __init__(self, translation: Translation, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        translation: Translation,
+        connection: duckdb.DuckDBPyConnection,
+        run: Callable[[], duckdb.DuckDBPyConnection] | None = None,
+    ) -> None:
+        """Runs the translation; `run` does it where the caller has prepared the statement."""
         self.object = translation.object
         self._translation = translation
-        self._table = _fetch(connection, translation, list(translation.parameters))
+        self._table = (
+            run().to_arrow_table() if run else _fetch(connection, translation, list(translation.parameters))
+        )
         self._children = _read_children(translation.shape, self._table, connection)
         if translation.kind == "count":
             self.total_size = int(self._table.column(0)[0].as_py())

@@ -2,7 +2,7 @@
 
 In every expression `"m_<Field>"` is the value that the field will have, `"g_<Field>"` whether the
 request gave one, and `is_new` whether the row is inserted. Fields named in `needs` or `derived` are
-always available.
+always available. `$moment` in `derived` and `defaults` is the time of the write.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class ObjectRules:
     `joins` are joined to the new row `m`, `derived` values are stored whatever the request says,
     `defaults` only where it says nothing, `errors` refuse. A record for which `frozen_when` (over
     `cur_<Field>`, the stored values) holds takes changes of custom and `never_frozen` fields only.
-    `effect` names a function of `loaders.rehearsal.org.effects` that runs after an insert.
+    `effect` names a function of `loaders.rehearsal.org.effects` that runs after an insert, `change_effect` a field
+    and the function that runs after an update of it.
     """
 
     needs: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class ObjectRules:
     errors: tuple[str, ...] = ()
     unique: tuple[Unique, ...] = ()
     effect: str | None = None
+    change_effect: tuple[str, str] | None = None
     frozen_when: str | None = None
     never_frozen: frozenset[str] = frozenset()
 

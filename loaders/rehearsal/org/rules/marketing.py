@@ -56,7 +56,7 @@ MARKETING = {
             "Status": STATUS,
             "HasResponded": "coalesce(status.responded, false)",
             "FirstRespondedDate": """coalesce("m_FirstRespondedDate",
-                case when status.responded then current_date end)""",
+                case when status.responded then ($moment)::date end)""",
             "CompanyOrAccount": """coalesce(account."Name", lead."Company")""",
             **{name: f"""coalesce(contact."{name}", lead."{name}")""" for name in SHARED},
         },

@@ -28,7 +28,10 @@ PEOPLE = {
         needs=("FirstName", "LastName", "IsConverted"), derived={"Name": FULL_NAME}, errors=(CONVERTED,)
     ),
     "Contact": ObjectRules(
-        needs=("FirstName", "LastName", "AccountId"), derived={"Name": FULL_NAME}, effect="direct_relations"
+        needs=("FirstName", "LastName", "AccountId"),
+        derived={"Name": FULL_NAME},
+        effect="direct_relations",
+        change_effect=("AccountId", "moved_contacts"),
     ),
     "Individual": ObjectRules(needs=("FirstName", "LastName"), derived={"Name": FULL_NAME}),
     "User": ObjectRules(

@@ -8,14 +8,19 @@ from loaders.rehearsal.org.rules.base import ObjectRules, Unique, refuse
 STAGE = (
     """left join org."OpportunityStage" stage on stage."ApiName" = m."m_StageName" and stage."IsActive\""""
 )
+# With products an opportunity is worth their sum, and what a client says is ignored (object reference, Amount).
+LINES = """left join (select "OpportunityId" as id, sum("TotalPrice") as total from org."OpportunityLineItem"
+    where not "IsDeleted" group by 1) lines on lines.id = m.target_id"""
+AMOUNT = """coalesce(lines.total, "m_Amount")"""
 PROBABILITY = """case when "g_Probability" then "m_Probability"
     when is_new or "g_StageName" then stage."DefaultProbability" else "m_Probability" end"""
 
 SALES = {
     "Opportunity": ObjectRules(
         needs=("StageName", "Probability", "CloseDate", "Amount", "ForecastCategoryName"),
-        joins=STAGE,
+        joins=f"""{STAGE} {LINES}""",
         derived={
+            "Amount": AMOUNT,
             "IsClosed": """coalesce(stage."IsClosed", false)""",
             "IsWon": """coalesce(stage."IsWon", false)""",
             "Probability": PROBABILITY,
@@ -23,7 +28,7 @@ SALES = {
             "ForecastCategoryName": """coalesce(
                 case when "g_ForecastCategoryName" then "m_ForecastCategoryName" end,
                 stage."ForecastCategoryName", 'Pipeline')""",
-            "ExpectedRevenue": f"""round("m_Amount" * coalesce({PROBABILITY}, 0) / 100, 2)""",
+            "ExpectedRevenue": f"""round({AMOUNT} * coalesce({PROBABILITY}, 0) / 100, 2)""",
             "FiscalYear": """year("m_CloseDate")""",
             "FiscalQuarter": """quarter("m_CloseDate")""",
             "Fiscal": """year("m_CloseDate") || ' ' || quarter("m_CloseDate")""",
@@ -31,7 +36,8 @@ SALES = {
     ),
     "OpportunityLineItem": ObjectRules(
         needs=("OpportunityId", "PricebookEntryId", "Product2Id", "Quantity", "UnitPrice", "TotalPrice"),
-        joins="""left join org."PricebookEntry" price on price."Id" = m."m_PricebookEntryId"
+        joins="""left join org."Opportunity" deal on deal."Id" = m."m_OpportunityId"
+            left join org."PricebookEntry" price on price."Id" = m."m_PricebookEntryId"
             left join org."Product2" product
                 on product."Id" = coalesce(price."Product2Id", m."m_Product2Id")""",
         derived={
@@ -60,6 +66,13 @@ SALES = {
                 """is_new and "m_PricebookEntryId" is null and "m_Product2Id" is null""",
                 "FIELD_INTEGRITY_EXCEPTION",
                 "field integrity exception: PricebookEntryId (pricebook entry has not been specified)",
+                "PricebookEntryId",
+            ),
+            refuse(
+                """is_new and price."Id" is not null and deal."Pricebook2Id" is distinct from price."Pricebook2Id\"""",
+                "FIELD_INTEGRITY_EXCEPTION",
+                "field integrity exception: PricebookEntryId (pricebook entry is in a different pricebook than "
+                "the one assigned to the opportunity)",
                 "PricebookEntryId",
             ),
         ),

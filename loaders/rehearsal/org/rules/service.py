@@ -16,7 +16,7 @@ LEAD_ALONE = refuse(
     "If the name is a lead, Related To must be blank",
     "WhatId",
 )
-OLD = "current_date - interval 365 day"
+OLD = "($moment)::date - interval 365 day"
 START = """coalesce(case when "g_StartDateTime" or not "g_ActivityDateTime" then "m_StartDateTime" end,
     "m_ActivityDateTime",
     "m_StartDateTime", case when "m_IsAllDayEvent" then "m_ActivityDate"::timestamp end)"""
@@ -38,7 +38,7 @@ SERVICE = {
             "IsClosed": """coalesce(status."IsClosed", false)""",
             "IsHighPriority": """coalesce(priority."IsHighPriority", false)""",
             "CompletedDateTime": """case when status."IsClosed"
-                then coalesce("m_CompletedDateTime", $now) end""",
+                then coalesce("m_CompletedDateTime", $moment) end""",
             "IsArchived": f"""coalesce(status."IsClosed" and "m_ActivityDate" < {OLD}, false)""",
         },
         defaults={"TaskSubtype": "'Task'"},
@@ -102,7 +102,7 @@ SERVICE = {
             left join org."Contact" contact on contact."Id" = m."m_ContactId\"""",
         derived={
             "IsClosed": """coalesce(status."IsClosed", false)""",
-            "ClosedDate": """case when status."IsClosed" then coalesce("m_ClosedDate", $now) end""",
+            "ClosedDate": """case when status."IsClosed" then coalesce("m_ClosedDate", $moment) end""",
             "AccountId": """coalesce("m_AccountId", case when is_new then contact."AccountId" end)""",
             "ContactEmail": """contact."Email\"""",
             "ContactPhone": """contact."Phone\"""",
@@ -122,9 +122,9 @@ SERVICE = {
         ),
     ),
     "EmailMessage": ObjectRules(
-        needs=("Status", "Subject", "ParentId", "RelatedToId", "MessageDate"),
+        needs=("Status", "Subject", "ParentId", "RelatedToId", "MessageDate", "ActivityId"),
         derived={"Name": """coalesce("m_Subject", 'Email')"""},
-        defaults={"MessageDate": "$now"},
+        defaults={"MessageDate": "$moment"},
         errors=(
             refuse(
                 """"m_ParentId" is not null and "m_RelatedToId" is not null and "m_ParentId" <>
