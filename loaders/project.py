@@ -41,6 +41,11 @@ def outbox_dir() -> Path:
     return data_dir() / "outbox"
 
 
+def files_dir() -> Path:
+    """Folder of the files that were downloaded from the sources."""
+    return data_dir() / "files"
+
+
 def twin_dir() -> Path:
     """Folder of the synthetic twin."""
     return data_dir() / "twin"
@@ -59,3 +64,13 @@ def manifest_path() -> Path:
 def field_map_paths() -> list[Path]:
     """The seeds with customer-defined fields, one a source."""
     return sorted((project_dir() / "seeds" / "maps").glob("*_fields.csv"))
+
+
+def value_map_paths() -> list[Path]:
+    """The seeds with decisions about values, one a source."""
+    return sorted((project_dir() / "seeds" / "maps").glob("*_values.csv"))
+
+
+def custom_objects_path() -> Path:
+    """The seed with the objects that the customer defined in the sources."""
+    return project_dir() / "seeds" / "salesforce" / "custom_objects.csv"

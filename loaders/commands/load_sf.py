@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from loaders.commands.load_sf_approve import approve
+from loaders.commands.load_sf_delete import delete
+from loaders.commands.load_sf_inventory import inventory
+from loaders.commands.load_sf_mapping import mapping
 from loaders.commands.load_sf_owners import owners
+from loaders.commands.load_sf_plan import plan, print_plan
 from loaders.commands.load_sf_preflight import preflight
+from loaders.commands.load_sf_propose import propose
+from loaders.commands.load_sf_report import report
 from loaders.commands.load_sf_rollback import resume, rollback
 from loaders.commands.load_sf_schema import schema
-from loaders.commands.load_sf_state import reconcile, status, why
+from loaders.commands.load_sf_state import queue, reconcile, status, why
 from loaders.commands.ui import (
     json_option,
     leave,
@@ -20,7 +29,10 @@ from loaders.commands.ui import (
 )
 from loaders.errors import ConfigurationError
 
-PLAN_COLUMNS = ("Mart", "Object", "New", "Changed", "Same", "Blocked", "Owed", "Sent", "Accepted", "Refused")
+if TYPE_CHECKING:
+    from loaders.salesforce.outcome import MartResult
+
+LOAD_COLUMNS = ("Mart", "Object", "New", "Changed", "Same", "Blocked", "Owed", "Sent", "Accepted", "Refused")
 
 
 @click.group(invoke_without_command=True)
@@ -97,30 +109,43 @@ def load_sf(
     )
     if as_json:
         print_json(result.as_dict())
+    elif dry_run:
+        print_plan(result)
+        leave(result.exit_code)
     else:
-        print_table(
-            PLAN_COLUMNS,
-            [
-                (
-                    mart.mart,
-                    mart.object,
-                    mart.new,
-                    mart.changed,
-                    mart.same,
-                    mart.blocked,
-                    mart.owed,
-                    mart.sent,
-                    mart.accepted,
-                    mart.refused,
-                )
-                for mart in result.marts
-            ],
-            title=f"{'Plan' if dry_run else 'Load'} for {result.org}",
-        )
+        print_table(LOAD_COLUMNS, [_row(mart) for mart in result.marts], title=f"Load for {result.org}")
     for line in result.lines():
         click.echo(line, err=True)
     leave(result.exit_code)
 
 
-for subcommand in (owners, preflight, reconcile, resume, rollback, schema, status, why):
+def _row(mart: MartResult) -> tuple[object, ...]:
+    """One line of the table of a load."""
+    return (
+        *(mart.mart, mart.object, mart.new, mart.changed, mart.same, mart.blocked, mart.owed),
+        *(mart.sent, mart.accepted, mart.refused),
+    )
+
+
+SUBCOMMANDS = (
+    *(
+        approve,
+        delete,
+        inventory,
+        mapping,
+        owners,
+        plan,
+        preflight,
+        propose,
+        queue,
+        reconcile,
+        report,
+        resume,
+        rollback,
+        schema,
+        status,
+    ),
+    why,
+)
+for subcommand in SUBCOMMANDS:
     load_sf.add_command(subcommand)

@@ -38,6 +38,14 @@ BLOCKED_COLUMNS = {
     "record_key": "For example",
     "detail": "Why",
 }
+REMOVED_COLUMNS = {"mart": "Mart", "rows": "Records", "record_key": "For example"}
+QUEUE_COLUMNS = {
+    "mart": "Mart",
+    "record_key": "Record",
+    "reason": "Waits because",
+    "detail": "Why",
+    "next_step": "Next",
+}
 
 
 @click.command()
@@ -66,7 +74,7 @@ def reconcile(target: str | None, as_json: bool) -> None:
 @json_option
 @with_exit_codes
 def status(target: str | None, as_json: bool) -> None:
-    """What ran, what is owed and what to do next, from the ledger; the org is not asked."""
+    """What ran, what is owed, what left the source and what to do next, from the ledger; the org is not asked."""
     from loaders.salesforce.status import status as read
 
     found = read(target)
@@ -76,7 +84,32 @@ def status(target: str | None, as_json: bool) -> None:
     _print(found.runs, RUN_COLUMNS, "Last runs")
     _print(found.owed, OWED_COLUMNS, "Owed: refused by the org, or not answered")
     _print(found.blocked, BLOCKED_COLUMNS, "Held back")
+    _print(found.removed, REMOVED_COLUMNS, "In the org, and no longer in the source")
     click.echo("Next: " + "; ".join(found.next_commands))
+
+
+@click.command()
+@target_option
+@json_option
+@with_exit_codes
+def queue(target: str | None, as_json: bool) -> None:
+    """Rows that wait for a person to decide, each with what to do: moved people, doubtful matches, missing users.
+
+    Exit code 1 while there are any.
+    """
+    from loaders.salesforce.status import queue as read
+
+    rows = read(target)
+    if as_json:
+        print_json(rows)
+    else:
+        _print(rows, QUEUE_COLUMNS, f"{len(rows):,} row(s) wait for a decision")
+        click.echo(
+            "Next: decide as the last column says, then load again"
+            if rows
+            else "Nobody waits.\nNext: load-sf status"
+        )
+    leave(1 if rows else 0)
 
 
 @click.command()
@@ -84,8 +117,11 @@ def status(target: str | None, as_json: bool) -> None:
 @json_option
 @with_exit_codes
 def why(key: str, as_json: bool) -> None:
-    """The way of one record, by KEY (mautic:contact:41) or by its Salesforce Id: what it became, why, and every run."""
-    from loaders.salesforce.status import why as tell
+    """The way of one record, by KEY (mautic:contact:41) or Salesforce Id: what it became, why, and every run.
+
+    KEY.Field (mautic:contact:41.Email) shows where the value of that field comes from, place by place.
+    """
+    from loaders.salesforce.story import why as tell
 
     story = tell(key)
     print_json(story.as_dict()) if as_json else click.echo("\n".join(story.lines()))

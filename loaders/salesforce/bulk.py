@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,18 +103,23 @@ def job_info(org: Org, job_id: str, kind: str = "ingest") -> JobInfo:
     return JobInfo.of(org.request("GET", f"jobs/{kind}/{job_id}").json())
 
 
-def wait_for_job(org: Org, job_id: str, kind: str = "ingest") -> JobInfo:
-    """The job once it has ended, asked ever less often; RemoteError after Pace.job_patience seconds."""
+def wait_for_job(
+    org: Org, job_id: str, kind: str = "ingest", pause: Callable[[float], object] = time.sleep
+) -> JobInfo:
+    """The job once it has ended, asked ever less often; RemoteError after Pace.job_patience seconds.
+
+    `pause` waits between two looks; what it raises ends the waiting.
+    """
     deadline = time.monotonic() + org.pace.job_patience
-    pause = org.pace.first_poll
+    seconds = org.pace.first_poll
     while True:
         info = job_info(org, job_id, kind)
         if info.state in FINAL:
             return info
         if time.monotonic() > deadline:
             raise RemoteError(f"Job {job_id} is still {info.state} after {org.pace.job_patience:.0f} s.")
-        time.sleep(pause)
-        pause = min(pause * 1.5, org.pace.longest_poll)
+        pause(seconds)
+        seconds = min(seconds * 1.5, org.pace.longest_poll)
 
 
 def download_results(org: Org, job_id: str, stem: Path) -> dict[str, Path]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from loaders.salesforce import bulk
 from loaders.salesforce.export import literal, quoted, read_sql
-from loaders.salesforce.images import FEW, id_lists
+from loaders.salesforce.images import FEW
 from loaders.salesforce.ledger import Ledger
 from loaders.salesforce.results import header_of
 from loaders.salesforce.session import Org, RequestFailedError
+from loaders.salesforce.soql import id_lists
 
 # Objects whose records hold somebody's work; what Salesforce itself keeps beside a record (shares, histories, feeds,
 # relations that follow a lookup) goes with it. Custom objects count too.

@@ -282,11 +282,19 @@ def required_objects(contract: Contract) -> list[str]:
 
 def _match_keys(session: Session, contract: Contract) -> tuple[str, ...]:
     """The values of the natural key in the org; fields of several are joined by a slash."""
-    names = [name.strip() for name in (contract.natural_key or contract.key or "").split(",")]
+    names = list(contract.key_fields or (str(contract.key),))
     if not all(PLAIN_NAME.fullmatch(name) for name in (*names, contract.object)):
         raise ConfigurationError(f"sf_{contract.mart}: {', '.join(names)} is no list of field names.")
-    rows = session.query(f"SELECT Id, {', '.join(names)} FROM {contract.object}")
-    return tuple(sorted("/".join(str(row.get(name) or "") for name in names) for row in rows))
+    active = " WHERE IsActive = true" if contract.object == "RecordType" else ""
+    rows = session.query(f"SELECT Id, {', '.join(names)} FROM {contract.object}{active}")
+    return tuple(sorted("/".join(_text(row.get(name)) for name in names) for row in rows))
+
+
+def _text(value: Any) -> str:
+    """A value of the REST API as the Bulk API writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value or "")
 
 
 AUTOMATION_QUERIES: tuple[tuple[str, str, str, str, str], ...] = (

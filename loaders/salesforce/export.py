@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from loaders.salesforce.contract import CUSTOM_FIELDS, NUMBER_TYPES, RECORD_KEY, Contract, Field
+from loaders.salesforce.contract import NUMBER_TYPES, RECORD_KEY, Contract, Field
 
 NULL_MARK = "#N/A"
 PART_LIMIT = 100_000_000  # bytes a job may carry
 PART_TARGET = 95_000_000  # what a part aims at when its rows are of ordinary width
 ROWS_PER_CHECK = 2_048  # DuckDB looks at the size of a file once per vector
 ID_WIDTH = 22  # an 18-character Id with quotes and separator, at most
+FILE_PATH, FILE_HASH, FILE_SIZE = "_path", "_sha256", "_size"  # what `formatted` has of a file
 WAREHOUSE = "warehouse"  # name under which the warehouse is attached
 
 
@@ -45,7 +46,7 @@ def literal(text: str) -> str:
 
 def lookups(contract: Contract) -> list[Field]:
     """Fields whose cell is the Id of a parent, which only the org knows."""
-    return [field for field in contract.fields if field.references]
+    return [field for field in contract.fields if field.is_lookup]
 
 
 def cell_sql(field: Field, value: str) -> str:
@@ -66,46 +67,83 @@ def formatted_sql(contract: Contract, database: str = WAREHOUSE) -> str:
 
     Lookups hold what the mart holds, a record_key or an e-mail: these texts are the same for every org.
     """
-    custom = [field for field in contract.fields if field.column is None]
-    paths = ", ".join(literal(f'$."{field.name}"') for field in custom)
-    unpacked = f",\n        json_extract_string({CUSTOM_FIELDS}, [{paths}]) as _custom" if custom else ""
-    position = {field.name: number for number, field in enumerate(custom, start=1)}
+    unpacked, custom = _unpacked(contract)
     cells = [
-        f"nullif(_custom[{position[field.name]}], '') as {quoted(field.name)}"
-        if field.column is None
-        else f"{cell_sql(field, quoted(field.column))} as {quoted(field.name)}"
+        f"{custom[field.name] if field.column is None else cell_sql(field, quoted(field.column))} "
+        f"as {quoted(field.name)}"
         for field in contract.fields
     ]
-    partition = (
-        f"cast({quoted(contract.partition_by)} as varchar)" if contract.partition_by else "null::varchar"
-    )
+    if contract.file:
+        cells += [
+            f"cast({quoted(contract.file.path)} as varchar) as {FILE_PATH}",
+            f"lower(cast({quoted(contract.file.sha256)} as varchar)) as {FILE_HASH}",
+            f"cast({quoted(contract.file.size)} as bigint) as {FILE_SIZE}",
+        ]
+    partition = _partition_sql(contract)
     listed = ",\n    ".join(
         [f"cast({RECORD_KEY} as varchar) as _record_key", f"{partition} as _partition", *cells]
     )
-    source = f"{quoted(database)}.{contract.relation}"
+    source = contract.source(database)
     return f"select\n    {listed}\nfrom (\n    select\n        *{unpacked}\n    from {source}\n) as mart_rows"
+
+
+def _partition_sql(contract: Contract) -> str:
+    """SQL for the parent that a row's part goes by; `partition_by` names the column or its field."""
+    wanted = contract.partition_by
+    if not wanted:
+        return "null::varchar"
+    field = next((one for one in contract.fields if one.name == wanted), None)
+    return raw_value(field) if field else f"cast({quoted(wanted)} as varchar)"
+
+
+def _unpacked(contract: Contract) -> tuple[str, dict[str, str]]:
+    """The columns that take the JSON columns apart, once a row, and by field the SQL of its text in them."""
+    columns, cells = "", dict[str, str]()
+    for place, column in enumerate(dict.fromkeys(one.json for one in contract.fields if one.column is None)):
+        names = [one.name for one in contract.fields if one.column is None and one.json == column]
+        paths = ", ".join(json_path(name) for name in names)
+        columns += f",\n        json_extract_string({quoted(column)}, [{paths}]) as _custom_{place}"
+        cells |= {
+            name: f"nullif(_custom_{place}[{number}], '')" for number, name in enumerate(names, start=1)
+        }
+    return columns, cells
+
+
+def json_path(name: str) -> str:
+    """SQL for the path to one key of a JSON object."""
+    return literal(f'$."{name}"')
+
+
+def raw_value(field: Field) -> str:
+    """SQL for what a row of the mart holds for a field, as text."""
+    if field.column is None:
+        return f"json_extract_string({quoted(field.json)}, {json_path(field.name)})"
+    return f"cast({quoted(field.column)} as varchar)"
 
 
 def payload_sql(contract: Contract) -> str:
     """SQL over `formatted_sql` for one text that stands for all that a change could send.
 
-    Audit fields are left out: they are settable on insert only, so a change in them cannot be sent. The
-    text is a JSON array that begins with the field names: a field that joins the contract changes every
-    row's hash.
+    Fields that are sent on insert only are left out, so a change in them is none. The text is a JSON array
+    that begins with the field names: a field that joins the contract changes every row's hash. A file is its
+    content too. What the org at hand allows does not count: the hash is the same for every org.
     """
-    fields = [field for field in contract.fields if not field.audit]
+    fields = [field for field in contract.fields if not (field.audit or field.insert_only)]
     names = literal(",".join(field.name for field in fields))
-    return f"cast(json_array({', '.join([names, *(quoted(field.name) for field in fields)])}) as varchar)"
+    cells = [names, *(quoted(field.name) for field in fields), *([FILE_HASH] if contract.file else [])]
+    return f"cast(json_array({', '.join(cells)}) as varchar)"
 
 
 def width_sql(contract: Contract, payload: str) -> str:
     """SQL for an upper bound of the row's bytes in the file.
 
     In JSON every cell is at least as long as in CSV (quotes doubled there, escaped here; null is as long as
-    `#N/A`), except Ids, which are not known yet, and audit fields, which the payload leaves out.
+    `#N/A`), except Ids, which are not known yet. What the payload leaves out is counted beside it.
     """
     extra = ID_WIDTH * (len(lookups(contract)) + 1) + 32 * sum(field.audit for field in contract.fields)
-    return f"strlen({payload}) + {extra}"
+    more = [quoted(one.name) for one in contract.fields if one.insert_only and not one.audit]
+    beside = f" + strlen(cast(json_array({', '.join(more)}) as varchar))" if more else ""
+    return f"strlen({payload}){beside} + {extra}"
 
 
 def null_mark_sql(contract: Contract) -> str:
@@ -113,15 +151,15 @@ def null_mark_sql(contract: Contract) -> str:
     cases = [
         f"when {quoted(field.name)} = {literal(NULL_MARK)} then {literal(field.name)}"
         for field in contract.fields
-        if not field.references
+        if not field.is_lookup
     ]
     return f"case {' '.join(cases)} end" if cases else "null::varchar"
 
 
 def headers(contract: Contract, operation: str) -> list[str]:
-    """The columns of a part: the fields, and for an update the Id but no audit field."""
+    """The columns of a part: the fields, and for an update the Id and only what an update may send."""
     if operation == "update":
-        return ["Id", *(field.name for field in contract.fields if not field.audit)]
+        return ["Id", *(field.name for field in contract.updated_fields)]
     return [field.name for field in contract.fields]
 
 
@@ -131,7 +169,7 @@ def result_headers(contract: Contract, operation: str) -> list[str]:
         return ["Id"]
     if contract.key:
         return [contract.key]
-    return [name.strip() for name in (contract.natural_key or "").split(",")]
+    return [*contract.key_fields]
 
 
 def export_sql(
@@ -150,8 +188,7 @@ def export_sql(
     `decided` is the table that plan.decide_sql fills; it holds the Ids of the parents under `id:<field>` and in
     kept_fields the names of the fields whose cell stays empty, because a person changed them in the org.
     """
-    keys = {contract.key, *(contract.natural_key or "").split(",")}
-    untouched = {*kept, *keys}
+    untouched = {*kept, contract.key, *contract.key_fields}
     cells = [_exported(contract, name, name in untouched) for name in headers(contract, operation)] + [*extra]
     chosen = ", ".join(literal(decision) for decision in decisions)
     only_part = f" and decided.part = {part}" if part is not None else ""
@@ -170,10 +207,14 @@ def _exported(contract: Contract, name: str, is_kept: bool) -> str:
     if name == "Id":
         return 'decided.sf_id as "Id"'
     field = contract.field(name)
-    value = f"decided.{quoted('id:' + name)}" if field.references else f"formatted.{quoted(name)}"
+    value = f"decided.{quoted('id:' + name)}" if field.is_lookup else f"formatted.{quoted(name)}"
     emptied = "'false'" if field.type == "Checkbox" else literal(NULL_MARK)
     if field.audit:
         return f"{value} as {quoted(name)}"
+    if field.insert_only:
+        # an upsert carries new and known records in one part; what is there already keeps its value
+        new = "decided.decision = 'new' and not coalesce(contains(decided.kept_fields, "
+        return f"case when {new}{literal(f',{name},')}), false) then {value} end as {quoted(name)}"
     if is_kept and field.type != "Checkbox":
         emptied = "null"
     had_value = f"contains(decided.was_filled, {literal(f',{name},')})"

@@ -2,7 +2,8 @@
 
 Storage in KB a record (docs: "Data and File Storage Allocations"; C11), whether a permission set can grant
 rights on the object (its children take their parent's), on which object its custom fields are defined (those
-of Task and Event live on Activity), and which standard fields a page layout must show.
+of Task and Event live on Activity), which standard fields a page layout must show, whether a record that was
+loaded can be changed at all (a sent EmailMessage cannot, Z15), and by which lookup alone the object can be asked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ class ObjectFacts:
     object_rights: bool
     custom_fields_on: str
     layout_fields: tuple[str, ...]
+    updatable: bool = True
+    asked_by: str = ""
 
 
 def object_facts(name: str) -> ObjectFacts:
@@ -38,6 +41,8 @@ def _facts() -> dict[str, ObjectFacts]:
             object_rights=row["object_rights"] == "true",
             custom_fields_on=row["custom_fields_on"],
             layout_fields=tuple(row["layout_fields"].split()),
+            updatable=row["updatable"] == "true",
+            asked_by=row["asked_by"],
         )
         for row in csv.DictReader(document.splitlines())
     }

@@ -10,23 +10,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import yaml
-
 from loaders.errors import RefusedError
-from loaders.project import field_map_paths, project_dir
-from loaders.salesforce.contract import Contract, read_field_map
+from loaders.project import field_map_paths, project_dir, value_map_paths
+from loaders.salesforce.contract import Contract
 from loaders.salesforce.describe import OrgState, read_org
+from loaders.salesforce.field_map import read_map_lines
 from loaders.salesforce.findings import BLOCKER, Finding
 from loaders.salesforce.ledger import Ledger
 from loaders.salesforce.outcome import MartResult
 from loaders.salesforce.owners import Owner, match_owners, named_owners, read_decisions
 from loaders.salesforce.owners_run import DECISIONS_FILE
+from loaders.salesforce.policies import project_vars
 from loaders.salesforce.preflight import ROWS, preflight
 from loaders.salesforce.schema import check_findings, read_request
-from loaders.salesforce.session import Org, Report
+from loaders.salesforce.session import Org, OrgIdentity, Report
+from loaders.salesforce.targets import Target
 
 TOLERANCE = 0.005
 SHOWN = 10
+
+
+def ask_for_production(
+    target: Target,
+    identity: OrgIdentity,
+    confirmed: bool,
+    report: Report = lambda _: None,
+    *,
+    approved: bool = False,
+) -> None:
+    """Nothing when the org may be written: it is no production org, or writing was confirmed.
+
+    With `approved` a production org also needs an approval that fits what would be loaded (C15). Raises RefusedError.
+    An org counts as production if the profile or the org itself says so.
+    """
+    if not (target.production or identity.is_production):
+        return
+    if not confirmed:
+        raise RefusedError(
+            f"Target {target.name} is a production org: {identity.line()}. Nothing was sent.",
+            "look at the plan with --dry-run, then confirm with --yes",
+        )
+    if approved:
+        from loaders.salesforce.approval import check_approval  # late: it brings the schema package
+
+        report(f"Approved: {check_approval(target.name).who}")
 
 
 def check_gates(
@@ -107,7 +134,7 @@ def _preflight(
     needed: Mapping[str, Contract], chosen: Sequence[Contract], ledger: Ledger, state: OrgState
 ) -> list[Finding]:
     """The findings that concern the chosen marts."""
-    lines = [line for path in field_map_paths() for line in read_field_map(path)]
+    lines = read_map_lines(field_map_paths(), value_map_paths())
     request = read_request(dict(needed), project_dir())
     result = preflight(
         needed,
@@ -147,10 +174,7 @@ def preflight_refusal(blocking: Sequence[Finding]) -> RefusedError:
 
 def read_tolerance() -> float:
     """The share of a mart's rows that may be missing before the next mart begins (dbt var `count_tolerance`)."""
-    document = yaml.safe_load((project_dir() / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    variables = document.get("vars") or {}
-    value = {**variables, **(variables.get(document.get("name")) or {})}.get("count_tolerance", TOLERANCE)
-    return float(value)
+    return float(project_vars().get("count_tolerance", TOLERANCE))
 
 
 def stop_reason(mart: MartResult, tolerance: float, later: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ from loaders.salesforce.ledger import Ledger
 from loaders.salesforce.match import describe_fields, natural_keys
 from loaders.salesforce.results import header_of
 from loaders.salesforce.session import Org
+from loaders.salesforce.soql import id_lists
 
 FEW = 2_000  # records that are asked for one by one
-QUERY_ROOM = 60_000  # characters of the list in one query
 STAMPS = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
@@ -64,21 +64,6 @@ def _conditions(ledger: Ledger, contract: Contract, by_id: int, by_key: int) -> 
         if count:
             values = ledger.rows(f"select {column} from wanted where {rows} order by 1")
             yield from id_lists(name, [value for (value,) in values])
-
-
-def id_lists(name: str, values: Sequence[str]) -> Iterator[str]:
-    """`name IN ('…', …)` in pieces that a query can carry."""
-    piece: list[str] = []
-    room = QUERY_ROOM
-    for value in values:
-        text = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        if room < len(text) + 1:
-            yield f"{name} IN ({','.join(piece)})"
-            piece, room = [], QUERY_ROOM
-        piece.append(text)
-        room -= len(text) + 1
-    if piece:
-        yield f"{name} IN ({','.join(piece)})"
 
 
 def _fill_sql(contract: Contract, fields: Sequence[str], stamps: Sequence[str], source: str) -> str:
@@ -126,17 +111,22 @@ def differs_sql(kind: str, ours: str, theirs: str) -> str:
     end)"""
 
 
-def edits_sql(contract: Contract, org_id: str) -> str:
+def edits_sql(contract: Contract, org_id: str, *, with_kept: bool = True) -> str:
     """A select of the cells of `images` that a person changed since we wrote them: record_key, sf_id, field, ours, theirs.
 
     A record that nobody touched since our last write has none, however the org may have reshaped our values. A cell
-    that was found edited before stays so until it holds our value again.
+    that was found edited before stays so until it holds our value again. `with_kept` adds the values that were there
+    before we took the record over: no load may write them, but nobody edited them either.
     """
     keys = {contract.key, *natural_keys(contract)}
     compared: list[Field] = [field for field in contract.fields if not field.audit and field.name not in keys]
     kinds = ", ".join(f"({literal(field.name)}, {literal(field.type)})" for field in compared) or "('', '')"
     mine = f"org_id = {literal(org_id)} and mart = {literal(contract.mart)}"
     known_edit = f"select record_key, field from ledger.edits where {mine}"
+    kept = f"""union
+    select touched.record_key, touched.sf_id, payload, written, edits.field, since
+    from touched inner join ({known_edit}) as edits on touched.record_key = edits.record_key"""
+    kept = kept if with_kept else ""
     return f"""
 with kinds(field, kind) as (values {kinds}),
 last_write as (
@@ -160,11 +150,12 @@ cells as (
     select record_key, sf_id, payload, written, unnest(json_keys(written)) as field, since
     from touched
     where since or record_key in (select record_key from ({known_edit}))
+    {kept}
 ),
 compared as (
     select
         record_key, sf_id, cells.field, kind, since,
-        json_extract_string(written, '$."' || cells.field || '"') as ours,
+        coalesce(json_extract_string(written, '$."' || cells.field || '"'), '') as ours,
         json_extract_string(payload, '$."' || cells.field || '"') as theirs
     from cells inner join kinds on cells.field = kinds.field
 )

@@ -26,10 +26,13 @@ import duckdb
 from loaders.errors import ConfigurationError
 from loaders.salesforce import ledger_schema
 from loaders.salesforce.collect_sql import (
+    DELETIONS,
     NOW,
     collected_sql,
+    deleted_sql,
     insert_sql,
     journal_sql,
+    known_sql,
     undone_sql,
     update_sql,
     written_sql,
@@ -42,13 +45,16 @@ SCRATCH = """
 create or replace temp table resolved (mart varchar, match_key varchar, sf_id varchar, copies bigint);
 create or replace temp table planned (mart varchar, record_key varchar);
 create or replace temp table org_keys (mart varchar, record_key varchar, sf_id varchar);
+create or replace temp table org_clashes (mart varchar, record_key varchar, sf_id varchar);
 create or replace temp table sample (mart varchar, record_key varchar);
 create or replace temp table images (
     record_key varchar, sf_id varchar, payload varchar, modstamp varchar, modified_at varchar, modified_by varchar
 );
-create or replace temp table wrote (result_key varchar, written varchar);
+create or replace temp table wrote (result_key varchar, written varchar, filled varchar);
 create or replace temp table undoing (record_key varchar, image_run varchar);
 """
+# Most of the time of a load into the ledger would go into these, for a third of the size.
+SLOW_COMPRESSION = "fsst,zstd,dict_fsst,dictionary"
 OPEN_STATES = ("prepared", "created", "closed")
 
 
@@ -73,6 +79,7 @@ class Job:
     purpose: str = LOAD
     finished_at: str | None = None
     user_id: str | None = None
+    clashes: frozenset[int] = frozenset()  # numbers of the jobs that lock a record that this one locks
 
 
 class Ledger:
@@ -84,6 +91,7 @@ class Ledger:
         self.con = duckdb.connect(":memory:")
         self.con.execute("set TimeZone = 'UTC'")
         self.con.execute("set enable_progress_bar = false")
+        self.con.execute(f"set disabled_compression_methods = {literal(SLOW_COMPRESSION)}")
         self.con.execute(f"set memory_limit = {literal(os.environ.get('SFM_MEMORY_LIMIT', '2GB'))}")
         self.con.execute(f"set temp_directory = {literal(str(spill or path.parent / 'spill'))}")
         self._attach(path, "ledger", "")
@@ -225,7 +233,7 @@ class Ledger:
     def _journal(self, org_id: str, job: Job) -> list[str]:
         """The statements that note what a prepared job will do to the records."""
         if job.purpose == LOAD:
-            return journal_sql(org_id, job)
+            return journal_sql(org_id, job, has_images=self._has_images(org_id, job))
         return [
             f"update ledger.before_images as image set undo_job = {job.job_no}, undo_error = null,\n"
             f"    undo_class = null from undoing, ledger.sent as sent\n"
@@ -233,6 +241,15 @@ class Ledger:
             f"    and image.org_id = {literal(org_id)} and image.mart = {literal(job.mart)}\n"
             "    and image.record_key = undoing.record_key and image.run_id = undoing.image_run"
         ]
+
+    def _has_images(self, org_id: str, job: Job) -> bool:
+        """Whether the job's run has before-images of the mart already: an earlier round or part."""
+        return bool(
+            self.rows(
+                "select 1 from ledger.before_images where org_id = ? and run_id = ? and mart = ? limit 1",
+                [org_id, job.run_id, job.mart],
+            )
+        )
 
     def job_created(self, job_key: str, job_id: str, created_at: str | None) -> None:
         """Journals the id that the org gave the job, before any data goes there."""
@@ -288,17 +305,17 @@ class Ledger:
     # results
 
     def collect(
-        self, org_id: str, job: Job, state: str, error_text: str | None
+        self, org_id: str, job: Job, state: str, error_text: str | None, contents: str = "select * from wrote"
     ) -> dict[tuple[str, str | None], int]:
         """Writes the temporary table `answers` to `records` and the job's state to `jobs`, all or nothing.
 
-        `answers` has result_key, sf_id, outcome (accepted, found, refused), error_code, error_text; `wrote`
-        what the part held. Returns how many rows had which outcome and code.
+        `answers` has result_key, sf_id, outcome (accepted, found, refused), error_code, error_text; `contents` selects
+        result_key, written and filled of what the part held. Returns how many rows had which outcome and code.
         """
         codes = ", ".join(literal(code) for code in transient_codes())
         with self.transaction():
             self.con.execute(collected_sql(job, codes, self._told_twice()))
-            for statement in _settling(org_id, job):
+            for statement in self._settling(org_id, job, contents):
                 self.con.execute(statement)
             self.con.execute("delete from ledger.sent where job_no = ?", [job.job_no])
             self.con.execute(
@@ -308,6 +325,20 @@ class Ledger:
             )
         rows = self.rows("select outcome, error_code, count(*) from collected group by all order by all")
         return {(outcome, code): count for outcome, code, count in rows}
+
+    def _settling(self, org_id: str, job: Job, contents: str) -> list[str]:
+        """The statements that bring `collected` into the ledger."""
+        if job.purpose == ROLLBACK:
+            return undone_sql(org_id, job, contents)
+        if job.operation in DELETIONS:
+            return deleted_sql(org_id, job)
+        known = self.one(known_sql(org_id, job))[0]
+        change = [update_sql(org_id, job, contents)] if known else []
+        return [
+            *change,
+            insert_sql(org_id, job, contents, is_known=bool(known)),
+            *written_sql(org_id, job, has_images=self._has_images(org_id, job)),
+        ]
 
     def _told_twice(self) -> bool:
         """Whether some row has more than one answer, which costs a sort to settle."""
@@ -323,13 +354,6 @@ class Ledger:
                 f"{literal(org_id)}, {literal(mart)}, record_key, reason, field, missing_mart, missing_key, "
                 f"{detail_sql}, {literal(run_id)}, {NOW} from decided where decision = 'blocked'"
             )
-
-
-def _settling(org_id: str, job: Job) -> list[str]:
-    """The statements that bring `collected` into the ledger."""
-    if job.purpose == ROLLBACK:
-        return undone_sql(org_id, job)
-    return [update_sql(org_id, job), insert_sql(org_id, job), written_sql(job)]
 
 
 def _holder(message: str) -> str:

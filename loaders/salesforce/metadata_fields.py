@@ -8,6 +8,7 @@ replaces what it names (Z32).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from loaders.errors import ConfigurationError
 from loaders.salesforce.contract import Contract, Field
 from loaders.salesforce.metadata_xml import Tree, child, children, text, with_value
 
-LENGTHS = {"Text": 255, "LongTextArea": 32768}
+LENGTHS = {"Text": 255, "LongTextArea": 32768, "Html": 32768}
 MULTISELECT_LINES = "4"
-LONG_TEXT_LINES = "6"
+LINES = {"LongTextArea": "6", "Html": "25"}  # that a page shows
 RELATIONSHIP_LENGTH = 40
-NOT_OPTIONAL = ("Checkbox", "LongTextArea", "MultiselectPicklist")  # types that know no `required`
+NOT_OPTIONAL = ("Checkbox", "LongTextArea", "Html", "MultiselectPicklist")  # types that know no `required`
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def field_tree(
         parts["required"] = "false"
     if field.type in LENGTHS:
         parts["length"] = str(field.length or LENGTHS[field.type])
-    if field.type == "LongTextArea":
-        parts["visibleLines"] = LONG_TEXT_LINES
+    if field.type in LINES:
+        parts["visibleLines"] = LINES[field.type]
     if field.type in ("Number", "Currency", "Percent"):
         parts["precision"] = str(field.precision or 18)
         parts["scale"] = str(field.scale or 0)
@@ -81,18 +82,26 @@ def _lookup(contract: Contract, field: Field, contracts: Mapping[str, Contract])
             f"sf_{contract.mart}.{field.column}: a custom lookup refers to one object, not {len(targets)}.",
             "give each parent a field of its own in the mart's .yml",
         )
+    children = contract.object.removesuffix("__c") if contract.object_column else contract.mart
     return {
         "deleteConstraint": "SetNull",
         "referenceTo": targets.pop(),
-        "relationshipLabel": label_of(contract.mart),
-        "relationshipName": relationship_name(contract.mart, field.name),
+        "relationshipLabel": label_of(contract.mart, contract.plural_label),
+        "relationshipName": relationship_name(children, field.name),
     }
 
 
-def relationship_name(mart: str, field: str) -> str:
-    """The child relationship on the parent: at most 40 letters, digits, single underscores."""
-    words = f"{mart.title()}_{field.removesuffix('__c')}"
-    return re.sub(r"[^A-Za-z0-9]+", "_", words).strip("_")[:RELATIONSHIP_LENGTH].rstrip("_")
+def relationship_name(children: str, field: str) -> str:
+    """The child relationship on the parent: at most 40 letters, digits, single underscores.
+
+    A longer one ends in a few digits of its hash: two names that begin alike must differ on the same parent.
+    """
+    words = f"{children.title()}_{field.removesuffix('__c')}"
+    name = re.sub(r"[^A-Za-z0-9]+", "_", words).strip("_")
+    if len(name) <= RELATIONSHIP_LENGTH:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{name[: RELATIONSHIP_LENGTH - 7].rstrip('_')}_{mark}"
 
 
 def label_of(name: str, label: str = "") -> str:

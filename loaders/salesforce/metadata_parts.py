@@ -42,10 +42,10 @@ class RecordTypeLine:
 
 def object_tree(contract: Contract) -> Tree:
     """A custom object: usable at once, its name a text if the mart fills Name, else a running number."""
-    label = label_of(contract.object)
+    label = label_of(contract.object, contract.label)
     named = any(field.name == "Name" for field in contract.fields)
     name: Tree = (
-        (("label", f"{label} Name"), ("type", "Text"))
+        (("label", (contract.name_label or f"{label} Name")[:40]), ("type", "Text"))
         if named
         else (
             ("displayFormat", "{0000000}"),
@@ -60,7 +60,7 @@ def object_tree(contract: Contract) -> Tree:
         ("enableSearch", "true"),
         ("label", label),
         ("nameField", name),
-        ("pluralLabel", f"{label}s"),
+        ("pluralLabel", (contract.plural_label or f"{label}s")[:40]),
         ("sharingModel", "ReadWrite"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from loaders.salesforce.budget import Need
 from loaders.salesforce.contract import Contract
 from loaders.salesforce.plan import Counts
 from loaders.salesforce.registry import kind_of
@@ -57,6 +58,17 @@ class MartResult:
     edited_cells: int = 0
     edits_overwritten: bool = False
     rows: int = 0  # of the mart, or of the sample
+    differing: int = 0  # in the org with another content that nobody can update
+    adopted: int = 0  # found in the org, not sent again, and in the ledger now
+    notes: list[str] = field(default_factory=list)  # what the org at hand made us leave out
+    left_out: str = ""  # why the mart was not loaded at all
+    rows_left_out: int = 0
+    bytes: int = 0  # upper bound of what is to be sent
+    batches: int = 0  # the forecast of a plan from here on
+    api_calls: int = 0
+    storage_kb: int = 0
+    file_bytes: int = 0
+    expected_seconds: float = 0.0
 
     @classmethod
     def planned(cls, contract: Contract, counts: Counts) -> MartResult:
@@ -72,7 +84,9 @@ class MartResult:
             owed=counts.refused,
             gone=counts.gone,
             plan_line=counts.line(contract),
-            rows=counts.to_send + counts.same + counts.blocked + counts.refused,
+            rows=counts.to_send + counts.same + counts.blocked + counts.refused + counts.differing,
+            differing=counts.differing,
+            bytes=counts.bytes,
         )
 
     @property
@@ -95,6 +109,9 @@ class LoadResult:
     unsettled_jobs: int = 0  # only a dry run leaves them so
     stopped: str = ""  # why the marts after the last one were not loaded
     seconds: float = 0.0
+    budget: list[Need] = field(default_factory=list)  # only a plan has it
+    fitting: list[str] = field(default_factory=list)  # marts that fit, when not all do
+    command: str = ""  # the load that a plan is for
 
     @property
     def exit_code(self) -> int:
@@ -105,6 +122,9 @@ class LoadResult:
         """What to tell about rows that did not arrive, and where to look; nothing if all did."""
         told = []
         for mart in self.marts:
+            told += [f"{note}\n  Next: nothing, if that is acceptable" for note in mart.notes]
+            if mart.left_out:
+                told.append(f"{mart.mart} left out ({mart.rows_left_out:,} row(s)): {mart.left_out}.")
             for problem in mart.problems:
                 told.append(
                     f"{mart.mart} -> {mart.object}: {problem.rows:,} row(s) {problem.reason}, e.g. "
@@ -119,7 +139,24 @@ class LoadResult:
             )
         if self.stopped:
             told.append(self.stopped)
-        return told
+        return told + self._budget_lines()
+
+    def _budget_lines(self) -> list[str]:
+        """What of a plan does not fit into what the org has left, and what would."""
+        short = [need for need in self.budget if not need.fits]
+        if not short:
+            return []
+        told = [
+            f"Does not fit: {need.needed:,} {need.unit} are needed, {need.left:,} of {need.maximum:,} are left."
+            for need in short
+        ]
+        by_hand = " ".join(f"--mart {mart}" for mart in self.fitting)
+        step = (
+            f"load-sf {by_hand} --target {self.target}"
+            if by_hand
+            else "ask the admin for more of what is short"
+        )
+        return [*told, f"  Next: {step}"]
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""

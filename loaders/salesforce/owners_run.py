@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from loaders.errors import ConfigurationError
-from loaders.project import field_map_paths, manifest_path, project_dir, warehouse_path
-from loaders.salesforce.contract import read_contracts
+from loaders.project import project_dir, warehouse_path
 from loaders.salesforce.describe import read_users
 from loaders.salesforce.export import WAREHOUSE, literal, quoted
+from loaders.salesforce.manifest import project_contracts
 from loaders.salesforce.owners import Owner, match_owners, named_owners, read_decisions, with_undecided
 from loaders.salesforce.session import Org
 from loaders.salesforce.targets import read_target
@@ -24,7 +24,7 @@ def find_owners(target: str | None, *, report: Callable[[str], None] = lambda _:
 
     Raises ConfigurationError without a warehouse.
     """
-    contracts = read_contracts(manifest_path(), field_map_paths())
+    contracts = project_contracts()
     decisions = read_decisions(project_dir() / DECISIONS_FILE)
     if not warehouse_path().exists():
         raise ConfigurationError(

@@ -16,10 +16,24 @@ from typing import Any
 
 import duckdb
 
-from loaders.salesforce.contract import CUSTOM_FIELDS, RECORD_KEY, Contract, MapLine, load_order
-from loaders.salesforce.describe import DescribedObject, OrgState
-from loaders.salesforce.export import WAREHOUSE, cell_sql, formatted_sql, literal, payload_sql, quoted
+from loaders.project import files_dir
+from loaders.salesforce.contract import RECORD_KEY, Contract, load_order
+from loaders.salesforce.describe import OrgState
+from loaders.salesforce.export import (
+    FILE_HASH,
+    FILE_PATH,
+    FILE_SIZE,
+    WAREHOUSE,
+    formatted_sql,
+    literal,
+    payload_sql,
+    quoted,
+)
+from loaders.salesforce.field_map import MapLine
 from loaders.salesforce.findings import BLOCKER, INFO, SAMPLES, WARNING, Finding, ordered
+from loaders.salesforce.match import needed_record_types
+from loaders.salesforce.parents import is_matched, parents_of
+from loaders.salesforce.passes import first_pass
 from loaders.salesforce.preflight_budget import Volume, budget_findings
 from loaders.salesforce.preflight_checks import (
     RowCheck,
@@ -28,6 +42,13 @@ from loaders.salesforce.preflight_checks import (
     parent_alias,
     parent_table,
     row_checks,
+)
+from loaders.salesforce.preflight_columns import undeclared_findings, unreadable_findings
+from loaders.salesforce.preflight_keys import (
+    Keys,
+    duplicate_statements,
+    file_statements,
+    known_records,
 )
 from loaders.salesforce.registry import kind_of, registry
 from loaders.salesforce.structure import structure_findings, writable_contracts
@@ -45,6 +66,8 @@ NEXT_STEPS = {
     "NULL_LITERAL": "correct it in the source: the Bulk API reads this text as an order to empty the field",
     "PICKLIST_VALUE_UNKNOWN": "map it in seeds/maps, or add it to picklists.csv and deploy the schema",
     "TOO_MANY_ENUM_VALUE": "map several values to one, or keep them in a text field",
+    "DUPLICATE_KEY": "merge the rows in the mart, or correct the key",
+    "RECORD_TYPE_MISSING": "run `load-sf schema deploy`, or correct the name in the mart",
     "UNDECLARED_CUSTOM_FIELD": "add a line to the *_fields.csv map, or drop the value in the mart",
 }
 
@@ -82,15 +105,28 @@ def preflight(
         "(mart varchar, record_key varchar, severity varchar, code varchar, field varchar, value varchar)"
     )
     writable = writable_contracts(contracts, org)
-    volumes = []
+    volumes: list[Volume] = []
+    left_out: dict[str, int] = {}
+    keys = Keys(contracts, org, connection, database, ledger, frozenset(writable))
+    for mart in (
+        parent for one in contracts.values() for field in one.later_fields for parent in field.references
+    ):
+        keys.publish(
+            contracts[mart], is_built=run.is_built(contracts[mart])
+        )  # a child of the first pass may come first
+    for contract in needed_record_types(contracts.values()):
+        findings.extend(keys.publish_record_types(contract, is_built=run.is_built(contract)))
     for mart in load_order(contracts):
-        if not run.is_built(contracts[mart]):
+        built = run.is_built(contracts[mart])
+        if not built:
             findings.append(_not_built(mart))
         elif mart in writable:
             findings.extend(run.check(contracts[mart]))
             volumes.append(run.volume(contracts[mart]))
-        run.publish_keys(contracts[mart])
-    findings = [_with_rows(finding, volumes) for finding in findings]
+        elif contracts[mart].mode != "match":
+            left_out[mart] = run.rows(contracts[mart])
+        keys.publish(contracts[mart], is_built=built)
+    findings = [_with_rows(finding, volumes, left_out) for finding in findings]
     findings.extend(budget_findings(volumes, contracts, org))
     return Preflight(tuple(ordered(findings)), tuple(volumes))
 
@@ -125,24 +161,33 @@ class _Run:
         described = self.org.object(contract.object)
         if described is None:
             return []
-        unreadable = self._unreadable(contract)
+        unreadable = unreadable_findings(contract, self.con, self.database)
         if unreadable:
             return unreadable
-        if contract.mart in contract.parents:
-            self.publish_keys(contract)
         checks = row_checks(contract, self.contracts, described)
         counts = self._counts(contract, checks)
         broken = [check for check, count in zip(checks, counts, strict=True) if count]
         if broken:
             self._note(contract, broken)
-        self._note_duplicates(contract, described)
-        return [*self._findings(contract, broken), *self._undeclared(contract)]
+        for statement in duplicate_statements(contract, described, self._cells(contract), ROWS):
+            self.con.execute(statement)
+        if contract.file:
+            for statement in file_statements(contract, self._cells(contract), files_dir(), ROWS):
+                self.con.execute(statement)
+        return [
+            *self._findings(contract, broken),
+            *undeclared_findings(contract, self.con, self.database, NEXT_STEPS["UNDECLARED_CUSTOM_FIELD"]),
+        ]
+
+    def rows(self, contract: Contract) -> int:
+        """Rows of a mart."""
+        return int(self._row(f"select count(*) from {contract.source(self.database)}")[0])
 
     def volume(self, contract: Contract) -> Volume:
         """How many rows there are, are new to the org, have to be sent, and would be refused."""
-        relation = f"{quoted(self.database)}.{contract.relation}"
-        (rows,) = self._row(f"select count(*) from {relation}")
-        new = to_send = rows
+        relation = contract.source(self.database)
+        new = to_send = rows = self.rows(contract)
+        first = first_pass(contract)
         if self.ledger:
             known = self._known(contract.mart)
             (new,) = self._row(
@@ -150,8 +195,8 @@ class _Run:
             )
         if new < rows:
             (to_send,) = self._row(
-                f"with formatted as (\n{formatted_sql(contract, self.database)}\n),\n"
-                f"hashed as (\n    select _record_key, md5({payload_sql(contract)}) as payload_hash\n"
+                f"with formatted as (\n{formatted_sql(first, self.database)}\n),\n"
+                f"hashed as (\n    select _record_key, md5({payload_sql(first)}) as payload_hash\n"
                 "    from formatted\n)\n"
                 "select count(*) from hashed where not exists (\n"
                 f"    select 1 from {known} as known where known.record_key = hashed._record_key\n"
@@ -161,48 +206,16 @@ class _Run:
             f"select count(distinct record_key) from {ROWS} where mart = {literal(contract.mart)} "
             f"and severity = {literal(BLOCKER)}"
         )
-        return Volume(contract.mart, contract.object, rows, new, to_send, refused)
-
-    def publish_keys(self, contract: Contract) -> None:
-        """Fills the table of keys that later marts may refer to."""
-        name = parent_table(contract.mart)
-        if contract.mode == "match":
-            keys = (
-                [user.email.strip().lower() for user in self.org.users if user.is_active and user.email]
-                if contract.object == "User"
-                else [key.strip().lower() for key in self.org.match_keys.get(contract.mart, ())]
+        size = 0
+        if contract.file and new:
+            (size,) = self._row(
+                f"select coalesce(sum({quoted(contract.file.size)}), 0)::bigint from {relation}"
             )
-            self.con.execute(
-                f"create or replace temp table {name} as\n"
-                "select match_key, count(*) as copies, false as refused "
-                "from (select unnest(?::varchar[]) as match_key) as keys group by 1",
-                [keys],
-            )
-            return
-        in_mart = (
-            f"select {RECORD_KEY} as match_key, {RECORD_KEY} in (\n"
-            f"        select record_key from {ROWS} where mart = {literal(contract.mart)} "
-            f"and severity = {literal(BLOCKER)} and record_key is not null\n    ) as refused\n"
-            f"    from {quoted(self.database)}.{contract.relation}"
-            if self.is_built(contract)
-            else "select null::varchar as match_key, false as refused"
-        )
-        in_ledger = (
-            f" union all select record_key, false from {self._known(contract.mart)}" if self.ledger else ""
-        )
-        self.con.execute(
-            f"create or replace temp table {name} as\n"
-            "select match_key, 1 as copies, bool_and(refused) as refused from (\n"
-            f"    {in_mart}{in_ledger}\n"
-            ") as keys where match_key is not null group by 1"
-        )
+        return Volume(contract.mart, contract.object, rows, new, to_send, refused, size * new // max(rows, 1))
 
     def _known(self, mart: str) -> str:
         """The ledger's records of a mart that are in this org, as a from item."""
-        return (
-            f"(select record_key, payload_hash from {self.ledger}.records "
-            f"where org_id = {literal(self.org.org_id)} and mart = {literal(mart)} and sf_id is not null)"
-        )
+        return known_records(str(self.ledger), self.org.org_id, mart)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         """The only row of an aggregate."""
@@ -211,12 +224,13 @@ class _Run:
     def _cells(self, contract: Contract) -> str:
         """The CTEs `formatted` and `cells`: trimmed text, null where nothing is left."""
         names = [field.name for field in contract.fields]
+        beside = [FILE_PATH, FILE_HASH, FILE_SIZE] if contract.file else []
         trimmed = [f"{_trimmed(quoted(name))} as {quoted(name)}" for name in names]
         empty = [f"null::varchar as {quoted(name)}" for name in extra_columns(contract)]
         key = "nullif(trim(_record_key), '') as _record_key"
         return (
             f"with formatted as (\n{formatted_sql(contract, self.database)}\n),\n"
-            f"cells as (\n    select {', '.join([key, '_partition', *trimmed, *empty])}\n"
+            f"cells as (\n    select {', '.join([key, '_partition', *beside, *trimmed, *empty])}\n"
             "    from formatted\n)"
         )
 
@@ -225,15 +239,15 @@ class _Run:
         objects = object_columns(contract, self.contracts)
         joins = []
         for field in contract.fields:
-            for mart in field.references:
+            for mart in parents_of(contract, field):
                 cell = f"cells.{quoted(field.name)}"
-                key = f"lower({cell})" if self.contracts[mart].mode == "match" else cell
+                key = f"lower({cell})" if is_matched(mart, self.contracts) else cell
                 alias = parent_alias(field, mart)
                 joins.append(f"\n    left join {parent_table(mart)} as {alias} on {key} = {alias}.match_key")
         parents = [
             f"{parent_alias(field, mart)} as {parent_alias(field, mart)}"
             for field in contract.fields
-            for mart in field.references
+            for mart in parents_of(contract, field)
         ]
         listed = ", ".join(["cells.*", *parents, *objects])
         return (
@@ -261,34 +275,6 @@ class _Run:
             "    ], lambda one: one is not null)) as broken\n    from joined\n) as noted"
         )
 
-    def _note_duplicates(self, contract: Contract, described: DescribedObject) -> None:
-        """Rows that share the value of a unique field with a row that is sent before them.
-
-        Of a key that is upserted on, all copies are refused: "Duplicate external id specified" hits both
-        rows.
-        """
-        for field in contract.fields:
-            found = described.field(field.name)
-            is_key = field.name == contract.key
-            if found is None or field.references or not (found.unique or (is_key and found.external_id)):
-                continue
-            cell = quoted(field.name)
-            folded = cell if found.case_sensitive else f"lower({cell})"
-            repeated = "copies > 1" if is_key and contract.mode == "upsert" else "place > 1"
-            self.con.execute(
-                f"insert into {ROWS}\n{self._cells(contract)}\n"
-                f"select {literal(contract.mart)}, _record_key, {literal(BLOCKER)}, 'DUPLICATE_VALUE', "
-                f"{literal(field.name)}, left({cell}, 255)\nfrom (\n"
-                f"    select _record_key, {cell}, count(*) over (partition by {folded}) as copies,\n"
-                f"        row_number() over (\n            partition by {folded}\n"
-                "            order by _partition nulls first, _record_key\n        ) as place\n"
-                f"    from cells where {cell} is not null and not exists (\n"
-                f"        select 1 from {ROWS} as noted where noted.mart = {literal(contract.mart)}\n"
-                f"        and noted.severity = {literal(BLOCKER)}\n"
-                "        and noted.record_key = cells._record_key\n    )\n"
-                f") as placed where {repeated}"
-            )
-
     def _findings(self, contract: Contract, broken: Sequence[RowCheck]) -> list[Finding]:
         """One finding a rule that rows break, with the first keys as samples."""
         messages = {(check.code, check.field): check.message for check in broken}
@@ -311,68 +297,6 @@ class _Run:
                 per_row=True,
             )
             for severity, code, field, count, keys in rows
-        ]
-
-    def _unreadable(self, contract: Contract) -> list[Finding]:
-        """Columns of the mart whose values cannot be written as their type at all, and broken JSON."""
-        relation = f"{quoted(self.database)}.{contract.relation}"
-        columns = {field.column: field for field in contract.fields if field.column}
-        conditions = {
-            column: f"{quoted(column)} is not null and try({cell_sql(field, quoted(column))}) is null "
-            f"and cast({quoted(column)} as varchar) <> ''"
-            for column, field in columns.items()
-        }
-        if contract.has_custom_fields:
-            conditions[CUSTOM_FIELDS] = f"{CUSTOM_FIELDS} is not null and not json_valid({CUSTOM_FIELDS})"
-        counted = ", ".join(f"count(*) filter ({condition})" for condition in conditions.values())
-        counts = self._row(f"select {counted} from {relation}") if conditions else ()
-        found = []
-        for (column, condition), count in zip(conditions.items(), counts, strict=True):
-            if count:
-                (keys,) = self._row(f"select min({RECORD_KEY}, {SAMPLES}) from {relation} where {condition}")
-                found.append(
-                    Finding(
-                        BLOCKER,
-                        "MART_UNREADABLE",
-                        f"sf_{contract.mart}.{column} holds values that are not of its type.",
-                        "correct the mart; nothing else in its rows was checked",
-                        contract.mart,
-                        column,
-                        count,
-                        tuple(keys or ()),
-                    )
-                )
-        return found
-
-    def _undeclared(self, contract: Contract) -> list[Finding]:
-        """Values in custom_fields that no confirmed map line declares: nobody would send them."""
-        columns = self.con.execute(
-            f"select column_name from (describe {quoted(self.database)}.{contract.relation})\n"
-            "where column_name = ?",
-            [CUSTOM_FIELDS],
-        ).fetchall()
-        if not columns:
-            return []
-        declared = [field.name for field in contract.fields if field.column is None]
-        rows = self.con.execute(
-            f"select name, count(*), min({RECORD_KEY}, {SAMPLES}) from (\n"
-            f"    select {RECORD_KEY}, unnest(json_keys({CUSTOM_FIELDS})) as name\n"
-            f"    from {quoted(self.database)}.{contract.relation} where json_valid({CUSTOM_FIELDS})\n"
-            ") as named where not list_contains(?::varchar[], name) group by 1 order by 1",
-            [declared],
-        ).fetchall()
-        return [
-            Finding(
-                BLOCKER,
-                "UNDECLARED_CUSTOM_FIELD",
-                f"sf_{contract.mart} fills {contract.object}.{name}, which no confirmed map line declares.",
-                NEXT_STEPS["UNDECLARED_CUSTOM_FIELD"],
-                contract.mart,
-                name,
-                count,
-                tuple(keys),
-            )
-            for name, count, keys in rows
         ]
 
 
@@ -403,12 +327,12 @@ def _map_findings(contracts: Mapping[str, Contract], map_lines: Iterable[MapLine
         Finding(
             BLOCKER,
             "MAP_LINE_PROPOSED",
-            f"{line.place} -> {line.sf_object}.{line.sf_field} is only proposed.",
+            f"{line.place} -> {line.target} is only proposed.",
             "set it to confirmed, or to ignored with a note; then `dbt build`",
             field=line.sf_field,
         )
         for line in map_lines
-        if line.status == "proposed" and line.sf_object in objects | {""}
+        if line.holds_back(objects)
     ]
 
 
@@ -435,8 +359,10 @@ def _org_findings(contracts: Mapping[str, Contract], org: OrgState) -> list[Find
     ]
 
 
-def _with_rows(finding: Finding, volumes: Sequence[Volume]) -> Finding:
-    """A structural blocker concerns every row of its mart: the count says how many."""
+def _with_rows(finding: Finding, volumes: Sequence[Volume], left_out: Mapping[str, int]) -> Finding:
+    """A structural blocker concerns every row of its mart, and so does leaving it out: the count says how many."""
+    if finding.code in ("FEATURE_MISSING", "STAND_IN_NOT_NEEDED"):
+        return replace(finding, count=left_out.get(finding.mart, 0))
     rows = {volume.mart: volume.rows for volume in volumes}
     if finding.severity == BLOCKER and not finding.count and finding.mart in rows:
         return replace(finding, count=rows[finding.mart])

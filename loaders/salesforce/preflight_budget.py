@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from loaders.salesforce.contract import Contract
 from loaders.salesforce.describe import OrgState
 from loaders.salesforce.facts import object_facts
+from loaders.salesforce.files import FILES_A_PART
 from loaders.salesforce.findings import BLOCKER, INFO, WARNING, Finding
 
 BATCH_ROWS = 10_000
@@ -24,7 +25,7 @@ NEARLY_FULL = 0.8  # share of what is left from which on we warn
 
 @dataclass(frozen=True)
 class Volume:
-    """Rows of one mart: all, new to the org, new or changed, and refused by the checks."""
+    """Rows of one mart: all, new to the org, new or changed, and refused by the checks; bytes of its new files."""
 
     mart: str
     object: str
@@ -32,16 +33,19 @@ class Volume:
     new: int
     to_send: int
     refused: int
+    file_bytes: int = 0
 
     @property
-    def parts(self) -> int:
-        """Bulk jobs."""
-        return -(-self.to_send // PART_ROWS)
+    def calls(self) -> int:
+        """API calls: ten a Bulk job, or one a file and one a part of a hundred files."""
+        if self.file_bytes:
+            return self.new + -(-self.new // FILES_A_PART)
+        return CALLS_A_PART * -(-self.to_send // PART_ROWS)
 
     @property
     def batches(self) -> int:
         """Bulk batches."""
-        return -(-self.to_send // BATCH_ROWS)
+        return 0 if self.file_bytes else -(-self.to_send // BATCH_ROWS)
 
     @property
     def storage_kb(self) -> int:
@@ -60,7 +64,7 @@ def budget_findings(
             "DailyApiRequests",
             "API_CALLS",
             "API calls",
-            CALLS_A_LOAD + CALLS_A_PART * sum(volume.parts for volume in volumes),
+            CALLS_A_LOAD + sum(volume.calls for volume in volumes),
             "load fewer marts today (`load-sf --mart`), or ask Salesforce for more calls",
         ),
         (
@@ -78,6 +82,10 @@ def budget_findings(
             "buy or free storage, or leave out what nobody needs by a rule in staging",
         ),
     ]
+    file_bytes = sum(volume.file_bytes for volume in volumes)
+    if file_bytes:
+        step = "buy or free file storage, or leave out large files by a rule in staging"
+        needs.append(("FileStorageMB", "FILE_STORAGE", "MB of file storage", -(-file_bytes // 1024**2), step))
     found = []
     for limit_name, code, unit, need, step in needs:
         limit = org.limits.get(limit_name)

@@ -19,6 +19,7 @@ from loaders.salesforce.contract import Contract, Field
 from loaders.salesforce.describe import DescribedField, DescribedObject
 from loaders.salesforce.export import NULL_MARK, literal, quoted
 from loaders.salesforce.findings import BLOCKER, WARNING
+from loaders.salesforce.parents import parents_of
 from loaders.salesforce.structure import TEXT, kind_of_contract, kind_of_describe
 
 MOST_SELECTED = 100  # values that a multi-select picklist takes at once
@@ -62,12 +63,12 @@ def row_checks(
         found = described.field(field.name)
         if found is None:
             continue
-        if field.references:
-            checks.extend(_lookup_checks(field, contracts))
+        if field.is_lookup:
+            checks.extend(_lookup_checks(contract, field, contracts))
         elif kind_of_contract(field) == kind_of_describe(found):
             checks.extend(_value_checks(field.name, found))
             checks.append(_null_mark(field.name))
-        if found.required_on_create and contract.mode != "update":
+        if found.required_on_create and contract.mode != "update" and field not in contract.later_fields:
             checks.append(
                 RowCheck(
                     "REQUIRED_FIELD_MISSING", field.name, f"{quoted(field.name)} is null", "has no value"
@@ -105,13 +106,17 @@ def _null_mark(name: str) -> RowCheck:
     )
 
 
-def _lookup_checks(field: Field, contracts: Mapping[str, Contract]) -> Iterator[RowCheck]:
+def _lookup_checks(contract: Contract, field: Field, contracts: Mapping[str, Contract]) -> Iterator[RowCheck]:
     """Whether what a lookup names is, or will be, in the org."""
     cell = quoted(field.name)
-    aliases = [parent_alias(field, mart) for mart in field.references]
+    aliases = [parent_alias(field, parent) for parent in parents_of(contract, field)]
     nowhere = " and ".join(f"{alias}.match_key is null" for alias in aliases)
+    if field.record_type:
+        text = "is no record type that the user may give to records"
+        yield RowCheck("RECORD_TYPE_MISSING", field.name, f"{cell} is not null and {nowhere}", text)
+        return
     matched = [mart for mart in field.references if contracts[mart].mode == "match"]
-    if matched:
+    if len(matched) == len(aliases):
         people = contracts[matched[0]].object == "User"
         code, text = (
             ("OWNER_UNRESOLVED", "is no active user of the org")

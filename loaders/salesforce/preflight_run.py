@@ -6,14 +6,18 @@ The I/O around preflight.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from loaders.project import field_map_paths, ledger_path, manifest_path, project_dir, warehouse_path
-from loaders.salesforce.contract import read_contracts, read_field_map
+from loaders.project import field_map_paths, ledger_path, project_dir, value_map_paths, warehouse_path
 from loaders.salesforce.describe import read_org
 from loaders.salesforce.export import literal
+from loaders.salesforce.field_map import read_map_lines
+from loaders.salesforce.findings import ordered
 from loaders.salesforce.ledger import Ledger
+from loaders.salesforce.manifest import object_marts, project_contracts
 from loaders.salesforce.preflight import ROWS, Preflight, preflight
+from loaders.salesforce.preflight_columns import strange_object_findings
 from loaders.salesforce.schema import check_findings, read_request
 from loaders.salesforce.session import Org
 from loaders.salesforce.targets import read_target
@@ -29,8 +33,8 @@ def run_preflight(
 
     Raises ConfigurationError for a missing warehouse or target, RemoteError when the org cannot be read.
     """
-    contracts = read_contracts(manifest_path(), field_map_paths())
-    lines = [line for path in field_map_paths() for line in read_field_map(path)]
+    contracts = project_contracts()
+    lines = read_map_lines(field_map_paths(), value_map_paths())
     session = Org(read_target(target), report=report)
     identity = session.identity()
     report(f"Preflight for {identity.line()}.")
@@ -45,6 +49,14 @@ def run_preflight(
             structure=check_findings(request, org),
             ledger="ledger",
         )
+        strange = [
+            finding
+            for mart in object_marts()
+            for finding in strange_object_findings(
+                mart, [one.object for one in contracts.values() if one.name == mart.name], ledger.con
+            )
+        ]
+        result = replace(result, findings=tuple(ordered([*result.findings, *strange])))
         if rows_file:
             rows_file.parent.mkdir(parents=True, exist_ok=True)
             ledger.con.execute(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from loaders.errors import RemoteError
 from loaders.salesforce import bulk
 from loaders.salesforce.collect_sql import wrote_sql
 from loaders.salesforce.export import literal, quoted, read_sql, result_key_sql
+from loaders.salesforce.facts import object_facts
 from loaders.salesforce.ledger import Job, Ledger
 from loaders.salesforce.session import Org, RequestFailedError
+from loaders.salesforce.soql import id_lists
 
 ANSWERS = (
-    "create or replace temp table answers "
-    "(result_key varchar, sf_id varchar, outcome varchar, error_code varchar, error_text varchar);\n"
-    "create or replace temp table wrote (result_key varchar, written varchar)"
+    "create or replace temp table answers (result_key varchar, sf_id varchar, outcome varchar, error_code varchar, "
+    "error_text varchar);\n"
+    "create or replace temp table wrote (result_key varchar, written varchar, filled varchar)"
 )
+TOLD = "insert into answers (result_key, sf_id, outcome, error_code, error_text)"
 
 
 @dataclass(frozen=True)
@@ -48,33 +52,48 @@ class Outcome:
         return f"{self.job.mart}: job {self.job.job_id}: {', '.join(parts)}"
 
 
-def settle(org: Org, ledger: Ledger, org_id: str, job: Job) -> Outcome:
-    """The outcome of a closed job, once it is over and everything is in the ledger. Raises RemoteError."""
+@dataclass(frozen=True)
+class Fetched:
+    """A job that is over, and its three result sets as files by name."""
+
+    info: bulk.JobInfo
+    files: Mapping[str, Path]
+
+    @property
+    def failure(self) -> str | None:
+        """Why the job as such failed, None if it did not."""
+        return self.info.error or f"it ended {self.info.state}" if self.info.state != "JobComplete" else None
+
+
+def fetch(org: Org, job: Job, pause: Callable[[float], object] = time.sleep) -> Fetched:
+    """The results of a closed job, once it is over. Raises RemoteError. Does not touch the ledger."""
     assert job.job_id, job.job_key  # noqa: S101  a closed job has an id
-    ledger.con.execute(ANSWERS)
     try:
-        info = bulk.wait_for_job(org, job.job_id)
-        files = bulk.download_results(org, job.job_id, job.part_file)
+        info = bulk.wait_for_job(org, job.job_id, pause=pause)
+        return Fetched(info, bulk.download_results(org, job.job_id, job.part_file))
     except RequestFailedError as error:
         if error.status != 404:
             raise
-        org.report(f"{job.mart}: the org has forgotten job {job.job_id}; asking for its rows by key.")
-        info = bulk.JobInfo(
-            job.job_id, "Forgotten", job.job_created_at, 0, 0, "the org has forgotten the job"
-        )
-        files = {}
-    failure = info.error or f"it ended {info.state}" if info.state != "JobComplete" else None
-    for name, file in files.items():
+    org.report(f"{job.mart}: the org has forgotten job {job.job_id}; asking for its rows by key.")
+    forgotten = "the org has forgotten the job"
+    return Fetched(bulk.JobInfo(job.job_id, "Forgotten", job.job_created_at, 0, 0, forgotten), {})
+
+
+def settle(org: Org, ledger: Ledger, org_id: str, job: Job, fetched: Fetched) -> Outcome:
+    """The outcome of a job that is over, once everything is in the ledger. Raises RemoteError."""
+    info, failure = fetched.info, fetched.failure
+    ledger.con.execute(ANSWERS)
+    for name, file in fetched.files.items():
         _read_answers(ledger, job, name, file, failure)
     missing = _check_sum(ledger, job)
     if missing and info.state == "Failed" and not info.processed:
         _mark_unprocessed(ledger, job, failure)
     elif missing:
         _ask_by_key(org, ledger, job, info.created_at or job.job_created_at)
-    _read_part(ledger, job)
+    contents = _contents(ledger, job, None if missing else fetched.files.get("successfulResults"))
     job = replace(job, finished_at=info.modified, user_id=info.user_id)
     state = {"JobComplete": "complete", "Aborted": "aborted", "Forgotten": "lost"}.get(info.state, "failed")
-    counts = ledger.collect(org_id, job, state, failure)
+    counts = ledger.collect(org_id, job, state, failure, contents)
     return _outcome(job, counts, failure if info.state != "Forgotten" else None, info.processed)
 
 
@@ -110,19 +129,26 @@ def _read_answers(ledger: Ledger, job: Job, name: str, file: Path, failure: str 
     else:
         reason = literal(f"job {job.job_id}: {failure or 'not processed'}")
         cells = f"null, 'refused', 'UNPROCESSED', {reason}"
-    ledger.con.execute(f"insert into answers select {key}, {cells} from {read_sql([str(file)], columns)}")
+    ledger.con.execute(f"{TOLD} select {key}, {cells} from {read_sql([str(file)], columns)}")
 
 
-def _read_part(ledger: Ledger, job: Job) -> None:
-    """Fills `wrote` with what the part held; a part that was removed meanwhile is not known any more."""
-    columns = header_of(job.part_file) if job.part_file.exists() else []
-    fields = [name for name in columns if name != "Id"]
+def _contents(ledger: Ledger, job: Job, accepted: Path | None) -> str:
+    """A select of result_key, written and filled of the accepted rows of a job.
+
+    From the results of accepted rows, which repeat what was sent, if they tell all of it; else from the part, which may
+    have been removed meanwhile: then it is not known any more.
+    """
+    part = header_of(job.part_file) if job.part_file.exists() else []
+    fields = [name for name in part if name != "Id"]
+    told = header_of(accepted) if accepted else []
     if not fields:
-        return
+        return "select * from wrote"
+    unique = len(job.result_columns) == 1
     key = result_key_sql(job.result_columns)
-    select = wrote_sql(key, fields, read_sql([str(job.part_file)], columns))
-    once = "" if len(job.result_columns) == 1 else " qualify row_number() over (partition by result_key) = 1"
-    ledger.con.execute(f"insert into wrote {select}{once}")
+    if accepted and unique and set(part) <= set(told):
+        return wrote_sql(key, fields, read_sql([str(accepted)], told))
+    select = wrote_sql(key, fields, read_sql([str(job.part_file)], part))
+    return select if unique else f"{select} qualify row_number() over (partition by result_key) = 1"
 
 
 def header_of(file: Path) -> list[str]:
@@ -133,27 +159,28 @@ def header_of(file: Path) -> list[str]:
 
 def _check_sum(ledger: Ledger, job: Job) -> int:
     """How many rows have no answer. Raises RemoteError for answers to rows that were never in the job."""
-    sent = f"(select * from ledger.sent where job_no = {job.job_no}) as sent"
-    strange = ledger.rows(
-        f"select result_key from answers where result_key not in (select result_key from {sent}) limit 3"
+    sent = f"(select result_key from ledger.sent where job_no = {job.job_no}) as sent"
+    missing, strange = ledger.one(
+        "select count(*) filter (answers.result_key is null), count(*) filter (sent.result_key is null)\n"
+        f"from {sent} full join answers on sent.result_key = answers.result_key"
     )
     if strange:
+        rows = ledger.rows(
+            f"select result_key from answers where result_key not in (select result_key from {sent}) limit 3"
+        )
         raise RemoteError(
             f"{job.mart}: the results of job {job.job_id} name rows that were not in {job.part_file.name}: "
-            f"{', '.join(str(key) for (key,) in strange)}.",
+            f"{', '.join(str(key) for (key,) in rows)}.",
             f"compare {job.part_file} with the job in Salesforce Setup > Bulk Data Load Jobs",
         )
-    missing: int = ledger.one(
-        f"select count(*) from {sent} where result_key not in (select result_key from answers)"
-    )[0]
-    return missing
+    return int(missing)
 
 
 def _mark_unprocessed(ledger: Ledger, job: Job, failure: str | None) -> None:
     """Adds an answer for the rows of a job that failed before its first row; the org says nothing of them."""
     reason = literal(f"job {job.job_id}: {failure}")
     ledger.con.execute(
-        f"insert into answers select result_key, null, 'refused', 'UNPROCESSED', {reason}\n"
+        f"{TOLD} select result_key, null, 'refused', 'UNPROCESSED', {reason}\n"
         f"from ledger.sent where job_no = {job.job_no}\n"
         "and result_key not in (select result_key from answers)"
     )
@@ -166,10 +193,11 @@ def _ask_by_key(org: Org, ledger: Ledger, job: Job, since: str | None) -> None:
     is sent again, which does no harm: whether the change or a person touched it cannot be told.
     """
     columns = list(dict.fromkeys(["Id", *job.result_columns, "SystemModstamp"]))
-    condition = f" WHERE SystemModstamp >= {soql_time(since)}" if since else ""
-    soql = f"SELECT {', '.join(columns)} FROM {job.object}{condition}"
     folder = job.part_file.with_name(f"{job.part_file.name}.asked")
-    files = [str(file) for file in bulk.query_to_files(org, soql, folder) if header_of(file)]
+    files = []
+    for condition in _asked_for(ledger, job, since):
+        soql = f"SELECT {', '.join(columns)} FROM {job.object}{condition}"
+        files += [str(file) for file in bulk.query_to_files(org, soql, folder) if header_of(file)]
     found = "select null::varchar as result_key, null::varchar as sf_id where false"
     if files:
         key = result_key_sql(job.result_columns)
@@ -178,7 +206,7 @@ def _ask_by_key(org: Org, ledger: Ledger, job: Job, since: str | None) -> None:
     provable = "sent.is_new" if since else "false"
     silence = f"job {job.job_id} gave no answer for this row"
     ledger.con.execute(
-        "insert into answers select sent.result_key, max(in_org.sf_id),\n"
+        f"{TOLD} select sent.result_key, max(in_org.sf_id),\n"
         f"    case when max(in_org.sf_id) is null then 'refused' when any_value({provable}) then 'accepted'\n"
         "        else 'found' end,\n"
         "    case when max(in_org.sf_id) is null then 'LOST_RESULT' end,\n"
@@ -187,6 +215,20 @@ def _ask_by_key(org: Org, ledger: Ledger, job: Job, since: str | None) -> None:
         f"where sent.job_no = {job.job_no}\n"
         "    and sent.result_key not in (select result_key from answers)\ngroup by sent.result_key"
     )
+
+
+def _asked_for(ledger: Ledger, job: Job, since: str | None) -> Iterator[str]:
+    """The conditions of the queries for rows without an answer: since when, or of which parents if the org asks for that."""
+    asked_by = object_facts(job.object).asked_by
+    if asked_by not in job.result_columns:
+        yield f" WHERE SystemModstamp >= {soql_time(since)}" if since else ""
+        return
+    place = job.result_columns.index(asked_by) + 1
+    values = ledger.rows(
+        f"select distinct split_part(result_key, chr(31), {place}) from ledger.sent where job_no = {job.job_no}\n"
+        "and result_key not in (select result_key from answers) order by 1"
+    )
+    yield from (f" WHERE {one}" for one in id_lists(asked_by, [value for (value,) in values]))
 
 
 def soql_time(stamp: str) -> str:

@@ -7,28 +7,28 @@ resumed by the same command. Afterwards the ledger no longer knows what is gone,
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loaders.errors import ConfigurationError, MigrationError, RemoteError
-from loaders.project import data_dir, field_map_paths, ledger_path, manifest_path, outbox_dir
+from loaders.project import data_dir, ledger_path, outbox_dir
 from loaders.salesforce.children import KEEP_PARENTS_SQL, find_children
 from loaders.salesforce.collect_sql import forgotten_sql
-from loaders.salesforce.contract import Contract, load_order, read_contracts
-from loaders.salesforce.export import PART_TARGET, Cut, copy_sql, literal, quoted
+from loaders.salesforce.contract import Contract, load_order
+from loaders.salesforce.export import literal, quoted
+from loaders.salesforce.gates import ask_for_production
 from loaders.salesforce.images import read_images
-from loaders.salesforce.ledger import ROLLBACK, Job, Ledger
-from loaders.salesforce.load import ask_for_production
+from loaders.salesforce.ledger import Job, Ledger
+from loaders.salesforce.manifest import project_contracts
 from loaders.salesforce.match import describe_fields
+from loaders.salesforce.passes import with_passes
 from loaders.salesforce.rollback_plan import (
     REASONS,
     Scope,
     in_scope_sql,
-    number_sql,
     plan_sql,
     restore_sql,
     unchanged_sql,
@@ -38,6 +38,8 @@ from loaders.salesforce.run_facts import facts, new_run_id
 from loaders.salesforce.send import Sender, send, settle_open_jobs
 from loaders.salesforce.session import Org, Pace, Report
 from loaders.salesforce.targets import Target, read_target
+from loaders.salesforce.undelete import bring_back
+from loaders.salesforce.undo_parts import number_sql, use_document_ids, write_part
 
 TOLD = 1_000  # skipped records that the result names; all are in the CSV file
 ID_LINE = 24  # bytes of a line of a deletion
@@ -51,6 +53,7 @@ class MartRollback:
     object: str
     deleted: int = 0  # in a dry run: to be deleted, and so on
     restored: int = 0
+    undeleted: int = 0
     unchanged: int = 0
     gone: int = 0
     skipped: int = 0
@@ -59,6 +62,7 @@ class MartRollback:
     def line(self) -> str:
         """`contacts -> Contact: 12 to delete, 3 to restore, 1 skipped`."""
         parts = [f"{self.deleted:,} to delete", f"{self.restored:,} to restore"]
+        parts += [f"{self.undeleted:,} back from the recycle bin"] if self.undeleted else []
         parts += [f"{self.gone:,} gone already"] if self.gone else []
         parts += [f"{self.unchanged:,} as before already"] if self.unchanged else []
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
@@ -139,15 +143,17 @@ def rollback(
     same command resumes.
     """
     aim = target if isinstance(target, Target) else read_target(target)
-    contracts = read_contracts(manifest_path(), field_map_paths())
+    contracts = with_passes(project_contracts())
     org = Org(aim, pace, report)
     identity = org.identity()
     report(f"Target {aim.name}: {identity.line()}")
     if not dry_run:
         ask_for_production(aim, identity, yes)
     command = scope.command(aim.name, hard, yes)
+    scope = _with_second_passes(scope, contracts)
     with Ledger(ledger_path(), data_dir() / "spill") as ledger:
         _check_scope(ledger, scope, contracts, identity.org_id)
+        scope = replace(scope, marts=_with_their_passes(scope.marts, contracts))
         sender = Sender(org, ledger, identity.org_id, new_run_id(), report)
         result = RollbackResult(sender.run_id, aim.name, identity.line(), dry_run)
         run = _Run(sender, scope, hard, dry_run, result)
@@ -162,9 +168,18 @@ def rollback(
     return result
 
 
+def _with_second_passes(scope: Scope, contracts: Mapping[str, Contract]) -> Scope:
+    """The scope with all contracts of the marts that it names: those of each custom object, and second passes."""
+    wanted = [mart for mart, one in contracts.items() if {mart, one.name, one.first_pass} & set(scope.marts)]
+    unknown = [
+        mart for mart in scope.marts if mart not in {*wanted, *(contracts[one].name for one in wanted)}
+    ]
+    return replace(scope, marts=(*wanted, *unknown))
+
+
 def _check_scope(ledger: Ledger, scope: Scope, contracts: Mapping[str, Contract], org_id: str) -> None:
     """ConfigurationError for a scope that names what the ledger or the project does not have."""
-    unknown = sorted(set(scope.marts) - set(contracts))
+    unknown = sorted(set(scope.marts) - {name for one in contracts.values() for name in (one.mart, one.name)})
     if unknown:
         raise ConfigurationError(
             f"No such mart: {', '.join(unknown)}.", f"choose from: {', '.join(contracts)}"
@@ -186,6 +201,12 @@ def _check_scope(ledger: Ledger, scope: Scope, contracts: Mapping[str, Contract]
             f"The ledger does not know {scope.record_key} in this org.",
             "give a record_key such as mautic:contact:41",
         )
+
+
+def _with_their_passes(marts: Sequence[str], contracts: Mapping[str, Contract]) -> tuple[str, ...]:
+    """The marts of a scope as the ledger calls them: with their second passes, and one for each object of a mart of many."""
+    wanted = set(marts)
+    return tuple(mart for mart, one in contracts.items() if wanted & {mart, one.name, one.first_pass or mart})
 
 
 def _journalled(run: _Run, contracts: Mapping[str, Contract], command: str) -> None:
@@ -217,15 +238,26 @@ def _roll_back(run: _Run, contracts: Mapping[str, Contract]) -> None:
             f"The project no longer has the mart(s) {', '.join(strange)}, which the loads wrote.",
             "check out the version that loaded them, run `dbt parse`, and roll back from there",
         )
-    for mart in reversed(load_order(contracts)):
-        if mart in touched:
-            run.result.marts.append(_roll_back_mart(run, contracts[mart]))
+    order = [mart for mart in load_order(contracts) if mart in touched]
+    results = {mart: MartRollback(mart, contracts[mart].object) for mart in order}
+    for mart in order:  # what we deleted comes back first, parents before their children
+        _undelete(run, contracts[mart], results[mart])
+    for mart in reversed(order):
+        run.result.marts.append(results[mart])
+        _roll_back_mart(run, contracts[mart], results[mart])
     _write_skipped(run)
 
 
-def _roll_back_mart(run: _Run, contract: Contract) -> MartRollback:
+def _undelete(run: _Run, contract: Contract, told: MartRollback) -> None:
+    """Brings back what runs in scope deleted on request."""
+    back = bring_back(run.sender, run.scope, contract, dry_run=run.dry_run)
+    told.undeleted, told.refused = back.count, len(back.failed)
+    for key, sf_id, error in back.failed[:TOLD]:
+        run.result.skipped.append(_stays(told.mart, key, sf_id, "not_in_bin", error, REASONS["not_in_bin"]))
+
+
+def _roll_back_mart(run: _Run, contract: Contract, told: MartRollback) -> None:
     """One mart, with further rounds for rows that met a passing error."""
-    told = MartRollback(contract.mart, contract.object)
     pace = run.sender.org.pace
     for number in range(1, pace.rounds + 1):
         folder = run.outbox / contract.mart / f"round_{number:02d}"
@@ -237,7 +269,7 @@ def _roll_back_mart(run: _Run, contract: Contract) -> MartRollback:
             run.ledger.con.execute(
                 "insert into undo_deleted select sf_id from undo_plan where action = 'delete'"
             )
-            return told
+            return
         _forget(run, contract)
         jobs = _parts(run, contract, folder)
         if jobs:
@@ -246,7 +278,6 @@ def _roll_back_mart(run: _Run, contract: Contract) -> MartRollback:
             break
         time.sleep(min(pace.first_wait * 2**number, pace.longest_wait))
     _note_refused(run, contract, told)
-    return told
 
 
 def _plan(run: _Run, contract: Contract, folder: Path, again: bool) -> None:
@@ -261,6 +292,7 @@ def _plan(run: _Run, contract: Contract, folder: Path, again: bool) -> None:
     ledger.con.execute(unchanged_sql(fields))
     find_children(org, ledger, contract.object, folder / "children")
     ledger.con.execute(KEEP_PARENTS_SQL)
+    use_document_ids(run.sender, contract, folder)
 
 
 def ledger_columns(ledger: Ledger) -> list[str]:
@@ -316,9 +348,9 @@ def _parts(run: _Run, contract: Contract, folder: Path) -> list[Job]:
     )
     cells = ", ".join(quoted(name) for name in ledger_columns(ledger) if name != "record_key")
     width = f"(strlen(concat_ws(',', {cells})) * 2 + 100)"
-    ledger.con.execute(number_sql("restore", width, "undo_cells", PART_TARGET))
+    ledger.con.execute(number_sql("restore", width, "undo_cells"))
     deletions = "(select record_key from undo_plan where action = 'delete')"
-    ledger.con.execute(number_sql("delete", str(ID_LINE), deletions, PART_TARGET))
+    ledger.con.execute(number_sql("delete", str(ID_LINE), deletions))
     deletion = "hardDelete" if run.hard else "delete"
     jobs = []
     for action, operation in (("restore", "update"), ("delete", deletion)):
@@ -329,33 +361,9 @@ def _parts(run: _Run, contract: Contract, folder: Path) -> list[Job]:
             if action == "restore":
                 keys = f"select record_key {rows}"
                 select = f"select {cells} from undo_cells where record_key in ({keys}) order by record_key"
-            jobs.append(_part(run, contract, operation, select, rows, folder / f"{operation}_{part}.csv"))
+            file = folder / f"{operation}_{part}.csv"
+            jobs.append(write_part(run.sender, contract, operation, select, rows, file))
     return jobs
-
-
-def _part(run: _Run, contract: Contract, operation: str, select: str, rows: str, file: Path) -> Job:
-    """One part written and journalled."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    run.ledger.con.execute(copy_sql(select, str(file), Cut(PART_TARGET, exact=True)))
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    job = Job(
-        job_key=f"{run.sender.run_id}/{contract.mart}/{file.parent.name}/{file.stem}",
-        run_id=run.sender.run_id,
-        mart=contract.mart,
-        object=contract.object,
-        operation=operation,
-        result_columns=("Id",),
-        part_file=file,
-        sha256=digest,
-        bytes=file.stat().st_size,
-        purpose=ROLLBACK,
-    )
-    sent = (
-        "select record_key, sf_id as result_key, null::varchar as payload_hash, false as is_new,\n"
-        f"    ',' as filled {rows}"
-    )
-    return run.ledger.prepare_job(run.sender.org_id, job, sent)
 
 
 def _owed(run: _Run, contract: Contract, condition: str) -> int:
@@ -376,7 +384,7 @@ def _note_refused(run: _Run, contract: Contract, told: MartRollback) -> None:
         "group by 1 order by 1",
         [contract.mart, run.sender.run_id],
     )
-    told.refused = len(rows)
+    told.refused += len(rows)
     for key, sf_id, error, operation in rows:
         if operation == "insert":
             told.deleted -= 1

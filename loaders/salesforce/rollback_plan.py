@@ -21,6 +21,8 @@ REASONS = {
     "deleted": "it was updated by the load and is no longer in the org",
     "written_again": "a later run wrote it; roll that one back first",
     "no_image": "it was written before before-images were kept",
+    "converted": "a Lead was converted, which Salesforce cannot take back; correct Contact and Account by hand",
+    "not_in_bin": "it was deleted and the recycle bin no longer has it; create it again by hand or by a load",
     "has_children": "other records hang on it and would be deleted with it; roll those back or move them first",
 }
 
@@ -79,6 +81,7 @@ def plan_sql(scope: Scope, contract: Contract, org_id: str, *, again: bool = Fal
     """
     mine = f"org_id = {literal(org_id)} and mart = {literal(contract.mart)}"
     having = "having bool_or(undo_class = 'transient')" if again else ""
+    back = f"select record_key from brought_back where mart = {literal(contract.mart)}"
     return f"""
 create or replace temp table undo_plan as
 with in_scope as (
@@ -96,6 +99,8 @@ scoped as (
             lambda newer, older: json_merge_patch(newer, older)
         ) as before
     from in_scope
+    -- what was deleted on request came back before, or could not; what the scope itself inserted stays deleted
+    where record_key not in ({back})
     group by record_key
     {having}
 ),
@@ -108,7 +113,7 @@ later as (
     group by 1
 ),
 edited_cells as (
-{edits_sql(contract, org_id)}
+{edits_sql(contract, org_id, with_kept=False)}
 ),
 edited as (
     select record_key, string_agg(concat(field, ' is ', theirs), ', ' order by field) as detail
@@ -126,6 +131,7 @@ select
     scoped.sf_id,
     case
         when later.run_id is not null then 'written_again'
+        when operation = 'convert' then 'converted'
         when images.record_key is null then case when operation <> 'insert' then 'deleted' end
         -- an earlier try may have restored it, and only its answer was lost
         when operation <> 'insert' and images.payload = cast(scoped.before as varchar) then null
@@ -184,15 +190,4 @@ def unchanged_sql(fields: Collection[str]) -> str:
     return (
         "update undo_plan set action = 'same' from undo_cells\n"
         f"where undo_plan.action = 'restore' and undo_plan.record_key = undo_cells.record_key and {nothing}"
-    )
-
-
-def number_sql(action: str, width: str, source: str, limit: int) -> str:
-    """The statement that gives the rows of one action their part number, by the running sum of widths."""
-    return (
-        "update undo_plan set part = numbered.part from (\n"
-        f"    select record_key, cast((sum({width}) over (order by record_key rows unbounded preceding)\n"
-        f"        - {width}) // {limit} as integer) as part from {source}\n"
-        ") as numbered where undo_plan.record_key = numbered.record_key "
-        f"and undo_plan.action = {literal(action)}"
     )

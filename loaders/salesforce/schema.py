@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 
 from loaders.errors import RefusedError
-from loaders.salesforce.contract import CUSTOM_FIELDS, Contract
+from loaders.salesforce.contract import Contract
 from loaders.salesforce.describe import RIGHT_PREFIX, DescribedObject, OrgState, Session, read_objects
-from loaders.salesforce.export import literal, quoted
+from loaders.salesforce.export import WAREHOUSE, literal, raw_value
 from loaders.salesforce.findings import WARNING, Finding, ordered
 from loaders.salesforce.metadata import (
     Change,
@@ -67,22 +67,20 @@ def values_in_marts(
 ) -> dict[tuple[str, str], list[str]]:
     """Distinct values of the custom picklists that no seed lists, sorted; at most a thousand each."""
     found: dict[tuple[str, str], list[str]] = {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(str(warehouse))} as {WAREHOUSE} (read_only)")
         for contract in contracts.values():
             for field in contract.fields:
                 key = (contract.object, field.name)
                 custom = field.name.endswith("__c") and field.type in ("Picklist", "MultiselectPicklist")
                 if not custom or key in known:
                     continue
-                path = literal(f'$."{field.name}"')
-                cell = (
-                    quoted(field.column) if field.column else f"json_extract_string({CUSTOM_FIELDS}, {path})"
-                )
+                cell = raw_value(field)
                 split = f"unnest(string_split({cell}, ';'))" if field.type == "MultiselectPicklist" else cell
                 try:
                     rows = connection.execute(
                         f"select distinct trim(value) from (\n"
-                        f"    select {split} as value from {contract.relation}\n) as given "
+                        f"    select {split} as value from {contract.source(WAREHOUSE)}\n) as given "
                         f"where trim(value) <> '' order by 1 limit {MOST_VALUES}"
                     ).fetchall()
                 except duckdb.CatalogException:

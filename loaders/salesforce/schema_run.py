@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loaders.errors import RefusedError
-from loaders.project import data_dir, field_map_paths, manifest_path, project_dir, warehouse_path
-from loaders.salesforce.contract import read_contracts
+from loaders.project import data_dir, project_dir, warehouse_path
 from loaders.salesforce.describe import read_org
 from loaders.salesforce.findings import Finding
+from loaders.salesforce.manifest import project_contracts
 from loaders.salesforce.metadata import Change, Request, mdapi_files, source_files, to_deploy, wanted, zipped
 from loaders.salesforce.schema import (
     check_findings,
@@ -33,7 +33,7 @@ def _quiet(_: str) -> None:
 
 def project_request() -> Request:
     """What this project asks for. Raises ConfigurationError without a manifest."""
-    contracts = read_contracts(manifest_path(), field_map_paths())
+    contracts = project_contracts()
     return read_request(contracts, project_dir(), warehouse_path())
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,12 +30,16 @@ from tenacity import (
 )
 
 from loaders.errors import ConfigurationError, RemoteError, without_password
+from loaders.salesforce.meter import Meter
 from loaders.salesforce.registry import kind_of
 from loaders.salesforce.targets import Target
 
 BLOCK = 1 << 20  # bytes a write; the library's default of 16 KB costs a third of the throughput
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 Report = Callable[[str], None]
+_SOAP_FAULT = re.compile(
+    r"<faultcode>(?:[\w.]+:)?(?P<code>[^<]*)</faultcode>\s*<faultstring>(?P<text>[^<]*)</faultstring>"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Pace:
     job_patience: float = 24 * 3600.0
     rounds: int = 6  # times that rows with a transient error are sent
     jobs_in_flight: int = 4
+    api_reserve: float = 0.05  # share of the org's daily API calls that a load leaves to others
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,14 @@ class OrgIdentity:
     is_sandbox: bool
     instance_url: str
 
+    @property
+    def is_production(self) -> bool:
+        """Whether people work in it: no sandbox, and no org for developers or trials of features."""
+        return not self.is_sandbox and "Developer" not in self.edition
+
     def line(self) -> str:
         """`Acme (00D…, Enterprise Edition, sandbox) at https://…`."""
-        kind = "sandbox" if self.is_sandbox else "production org"
+        kind = "sandbox" if self.is_sandbox else "production org" if self.is_production else "developer org"
         return f"{self.name} ({self.org_id}, {self.edition}, {kind}) at {self.instance_url}"
 
 
@@ -92,7 +104,9 @@ class Org:
         self.target = target
         self.pace = pace or Pace()
         self.report = report
+        self.meter = Meter(self.pace.api_reserve)
         self.http = _http(target)
+        self._renewing = threading.Lock()
         self.client = self._logged_in()
 
     def _logged_in(self) -> Salesforce:
@@ -117,8 +131,11 @@ class Org:
     ) -> requests.Response:
         """The answer to one REST call; `path` is below /services/data/vXX.X/ unless it begins with a slash.
 
-        Raises RequestFailedError for an error answer and RemoteError when the org cannot be reached.
+        Raises RequestFailedError for an error answer, and RemoteError when the org cannot be reached or a new job would
+        use up what it allows a day.
         """
+        if (method, path) == ("POST", "jobs/ingest"):
+            self.meter.before_job(self._limits)
 
         def attempt() -> requests.Response:
             return self._call(method, path, dict(headers or {}), options)
@@ -129,21 +146,43 @@ class Org:
         self, method: str, path: str, headers: dict[str, str], options: Mapping[str, Any]
     ) -> requests.Response:
         """One HTTP exchange, with one new login if the session has expired."""
+        token = self.client.session_id
         response = self._send(method, path, headers, options)
-        if (
-            response.status_code == 401
-            and _error_of(response)[0] == "INVALID_SESSION_ID"
-            and self.target.auth != "session"
-        ):
-            self.report("The session has expired; logging in again.")
-            self.client = self._logged_in()
+        expired = response.status_code == 401 and _error_of(response)[0] == "INVALID_SESSION_ID"
+        if expired and self.renew(token):
             rewind = getattr(options.get("data"), "seek", None)
             if rewind:
                 rewind(0)
             response = self._send(method, path, headers, options)
         if response.status_code < 400:
             return response
+        if expired and self.target.auth == "session":
+            raise RemoteError(
+                f"The session token of target {self.target.name} has expired, and no other way to log in is set.",
+                "export a new token, or set auth to jwt or client_credentials in profiles/salesforce.yml",
+            )
         raise _failure(method, path, response)
+
+    def renew(self, token: str) -> bool:
+        """Whether there is a session other than that of `token`; one that was given by hand cannot be renewed.
+
+        Of several calls that met the end of a session at once, one logs in.
+        """
+        if self.target.auth == "session":
+            return False
+        with self._renewing:
+            if self.client.session_id == token:
+                self.report("The session has expired; logging in again.")
+                self.client = self._logged_in()
+        return True
+
+    def _limits(self) -> dict[str, Any]:
+        """The limits resource; nothing when the user may not read it."""
+        try:
+            answer = self.request("GET", "limits").json()
+        except RequestFailedError:
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str], options: Mapping[str, Any]
@@ -152,9 +191,11 @@ class Org:
         url = f"{self.instance_url}{path}" if path.startswith("/") else f"{self.client.base_url}{path}"
         sent = {key: value for key, value in self.client.headers.items() if key != "X-PrettyPrint"}
         try:
-            return self.http.request(
+            response = self.http.request(
                 method, url, headers={**sent, **headers}, timeout=self.pace.timeout, **options
             )
+            self.meter.note(response.headers)
+            return response
         except requests.RequestException as error:
             raise _unreachable(self.instance_url, error) from error
 
@@ -339,9 +380,12 @@ def _error_of(response: requests.Response) -> tuple[str, str]:
     """(code, message) of an error answer, whatever its form."""
     body = _json(response)
     first = body[0] if isinstance(body, list) and body else body
-    if isinstance(first, dict):
+    if isinstance(first, dict) and first:
         code = str(first.get("errorCode") or first.get("error") or "")
         return code, str(first.get("message") or first.get("error_description") or "")
+    soap = _SOAP_FAULT.search(response.text[:5_000])
+    if soap:
+        return soap["code"], soap["text"]
     return "", response.text[:200].strip()
 
 

@@ -10,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from loaders.salesforce.contract import NUMBER_TYPES, TEXT_TYPES, Contract, Field
-from loaders.salesforce.describe import (
-    AUDIT_FIELDS,
-    DescribedField,
-    DescribedObject,
-    OrgState,
-    required_objects,
-)
+from loaders.salesforce.describe import AUDIT_FIELDS, DescribedField, DescribedObject, OrgState
 from loaders.salesforce.findings import BLOCKER, INFO, WARNING, Finding
+from loaders.salesforce.fit import audit_note, left_out_because, missing_features, unset_audit_fields
 
 SAME_TYPES: Mapping[str, frozenset[str]] = {
     "Text": frozenset({"string", "textarea", "combobox", "encryptedstring"}),
     "TextArea": frozenset({"textarea", "string"}),
     "LongTextArea": frozenset({"textarea"}),
+    "Html": frozenset({"textarea"}),
     "Email": frozenset({"email"}),
     "Phone": frozenset({"phone"}),
     "Url": frozenset({"url"}),
@@ -65,23 +61,14 @@ def structure_findings(contracts: Mapping[str, Contract], org: OrgState) -> list
 
 
 def writable_contracts(contracts: Mapping[str, Contract], org: OrgState) -> dict[str, Contract]:
-    """The contracts whose rows can be checked: their object is there, and so is what they require."""
+    """The contracts whose rows can be checked: their object is there, and they are not left out."""
     return {
         mart: contract
         for mart, contract in contracts.items()
-        if contract.mode != "match" and org.object(contract.object) and not missing_features(contract, org)
+        if contract.mode != "match"
+        and org.object(contract.object)
+        and not left_out_because(contract, contracts, org)
     }
-
-
-def missing_features(contract: Contract, org: OrgState) -> list[str]:
-    """Those of `requires` (`Case`, `Account.RecordTypeId`) that the org lacks, by describe (Z12, Z28)."""
-    missing = []
-    for need, name in zip(contract.requires, required_objects(contract), strict=True):
-        described = org.object(name)
-        field = need.partition(".")[2]
-        if described is None or (field and described.field(field) is None):
-            missing.append(need)
-    return missing
 
 
 def _matched(contract: Contract, org: OrgState) -> Iterator[Finding]:
@@ -90,40 +77,55 @@ def _matched(contract: Contract, org: OrgState) -> Iterator[Finding]:
     if described is None:
         yield _object_missing(contract)
         return
-    for name in (contract.natural_key or contract.key or "").split(","):
-        if described.field(name.strip()) is None:
+    for name in contract.key_fields or (str(contract.key),):
+        if described.field(name) is None:
             yield Finding(
                 BLOCKER,
                 "FIELD_MISSING",
-                f"{contract.object} has no field {name.strip()}, by which it is looked up.",
+                f"{contract.object} has no field {name}, by which it is looked up.",
                 "correct natural_key in the mart's .yml",
                 contract.mart,
-                name.strip(),
+                name,
             )
 
 
 def _written(contract: Contract, contracts: Mapping[str, Contract], org: OrgState) -> Iterator[Finding]:
     """A mart that is written: object, key, every field, and what the object asks for beyond them."""
-    features = missing_features(contract, org)
-    for need in features:
-        yield Finding(
-            BLOCKER,
-            "FEATURE_MISSING",
-            f"sf_{contract.mart} needs {need}, which the org does not have.",
-            f"enable it in the org, or leave {contract.mart} out and use its fallback mart",
-            contract.mart,
-        )
+    left_out = left_out_because(contract, contracts, org)
+    if left_out:
+        yield _left_out(contract, left_out, bool(missing_features(contract, org)))
+        return
     described = org.object(contract.object)
     if described is None:
-        if not features:
-            yield _object_missing(contract)
+        yield _object_missing(contract)
         return
     yield from _object_rights(contract, described)
     for field in contract.fields:
         yield from _field_findings(contract, contracts, field, described, org)
+    unset = unset_audit_fields(contract, described)
+    if unset:
+        yield Finding(
+            WARNING,
+            "AUDIT_FIELDS_OFF",
+            audit_note(contract, unset),
+            "switch it on in Setup > User Interface and assign the permission set SF_Migration_Load, or accept it",
+            contract.mart,
+            unset[0],
+        )
     yield from _key(contract, described)
     if contract.mode != "update":
         yield from _unfilled(contract, described)
+
+
+def _left_out(contract: Contract, reason: str, lacking: bool) -> Finding:
+    """A mart that the load leaves out. The rows are counted by preflight."""
+    return Finding(
+        WARNING if lacking else INFO,
+        "FEATURE_MISSING" if lacking else "STAND_IN_NOT_NEEDED",
+        f"sf_{contract.mart} is left out: {reason}.",
+        "enable it in the org, or accept that these rows stay behind" if lacking else "nothing",
+        contract.mart,
+    )
 
 
 def _object_missing(contract: Contract) -> Finding:
@@ -219,16 +221,9 @@ def _access(contract: Contract, field: Field, found: DescribedField) -> Iterator
             contract.mart,
             field.name,
         )
-    elif audit and not found.createable:
-        yield Finding(
-            BLOCKER,
-            "AUDIT_FIELDS_OFF",
-            f"{name} cannot be set: the user lacks Set Audit Fields upon Record Creation.",
-            "switch it on in Setup > User Interface, then assign the permission set SF_Migration_Load",
-            contract.mart,
-            field.name,
-        )
-    elif not audit and not found.createable and contract.mode != "update":
+    elif field.audit and not found.createable:
+        return  # left out, and told once for the mart
+    elif not found.createable and contract.mode != "update":
         yield Finding(
             BLOCKER,
             code,
@@ -237,16 +232,23 @@ def _access(contract: Contract, field: Field, found: DescribedField) -> Iterator
             contract.mart,
             field.name,
         )
-    elif not audit and not found.updateable and (contract.mode == "update" or found.createable):
-        severity = BLOCKER if contract.mode == "update" else INFO
+    elif _is_frozen(contract, field, found):
+        needed = contract.mode == "update" or field in contract.later_fields
         yield Finding(
-            severity,
+            BLOCKER if needed else INFO,
             code,
-            f"{name} can be set on insert only; a later change of it will be refused.",
-            "nothing for a first load; on a later one keep its value as it was",
+            f"{name} can be set on insert only; a later change of it is not sent.",
+            "take it out of the contract" if needed else "nothing for a first load",
             contract.mart,
             field.name,
         )
+
+
+def _is_frozen(contract: Contract, field: Field, found: DescribedField) -> bool:
+    """Whether nobody may update a field that the contract would update; key fields never change."""
+    if found.updateable or field.audit or field.insert_only or field.name in contract.key_fields:
+        return False
+    return contract.mode == "update" or found.createable
 
 
 def kind_of_contract(field: Field) -> str:
@@ -326,7 +328,7 @@ def _reference(
     """Whether the lookup may point where the contract points it."""
     allowed = {name.lower() for name in found.reference_to}
     for parent in field.references:
-        target = contracts[parent].object
+        target = "ContentDocument" if contracts[parent].mode == "file" else contracts[parent].object
         if target.lower() not in allowed:
             yield Finding(
                 BLOCKER,

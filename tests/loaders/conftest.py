@@ -11,7 +11,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 pytest_plugins = [
     name
-    for name in ("mautic_fixtures", "rehearsal_fixtures", "load_fixtures", "schema_fixtures")
+    for name in (
+        "mautic_fixtures",
+        "rehearsal_fixtures",
+        "load_fixtures",
+        "schema_fixtures",
+        "modes_fixtures",
+    )
     if (Path(__file__).with_name(f"{name}.py")).exists()
 ]
 

@@ -15,11 +15,11 @@ import duckdb
 import pytest
 
 from loaders.rehearsal.process import RunningOrg, start_org
-from loaders.salesforce.contract import read_contracts
+from loaders.salesforce.decide import blocked_text_sql, decide_sql
 from loaders.salesforce.ledger import Ledger
 from loaders.salesforce.load import load
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.outcome import LoadResult
-from loaders.salesforce.plan import blocked_text_sql, decide_sql
 from loaders.salesforce.session import Org, Pace
 from loaders.salesforce.targets import read_target
 

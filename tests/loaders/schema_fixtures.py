@@ -15,9 +15,10 @@ import pytest
 
 from loaders.project import field_map_paths, manifest_path
 from loaders.rehearsal.process import RunningOrg, start_org
-from loaders.salesforce.contract import Contract, Field, read_contracts
+from loaders.salesforce.contract import Contract, Field
 from loaders.salesforce.describe import DescribedField, DescribedObject, OrgState
 from loaders.salesforce.load import load
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.preflight import Preflight, preflight
 from loaders.salesforce.session import Org, Pace
 from loaders.salesforce.targets import read_target

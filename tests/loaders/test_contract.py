@@ -6,7 +6,10 @@ import pytest
 from load_fixtures import KEY, Workspace, column, model, standard_models
 
 from loaders.errors import ConfigurationError, RefusedError
-from loaders.salesforce.contract import load_order, read_contracts, refuse_proposed
+from loaders.salesforce.contract import load_order
+from loaders.salesforce.field_map import refuse_proposed
+from loaders.salesforce.manifest import read_contracts
+from loaders.salesforce.passes import with_passes
 
 LINE = "contact,colour,Contact,Favourite_Colour__c,Text,40,,,Colour,{status},"
 
@@ -56,7 +59,7 @@ def test_self_reference_is_noted_and_is_no_cycle(workspace: Workspace) -> None:
     workspace.declare([_keyed("sf_accounts", parent)])
     contracts = read_contracts(workspace.manifest)
     assert load_order(contracts) == ["accounts"]
-    assert [field.name for field in contracts["accounts"].self_references] == ["ParentId"]
+    assert [field.name for field in contracts["accounts"].later_fields] == ["ParentId"]
 
 
 def test_circle_of_marts_is_named(workspace: Workspace) -> None:
@@ -132,4 +135,50 @@ def test_contradictory_contract_is_refused_by_name(
 
 def test_missing_manifest_says_what_to_run(workspace: Workspace) -> None:
     with pytest.raises(ConfigurationError, match="dbt build"):
+        read_contracts(workspace.manifest)
+
+
+def test_natural_keys_are_alternatives_of_several_fields(workspace: Workspace) -> None:
+    columns = [column(name, {"field": name, "type": "Text"}) for name in ("A", "B", "C")]
+    keys = {"mode": "insert_if_absent", "natural_key": "A, B | A, C"}
+    workspace.declare([model("sf_x", [column("record_key"), *columns], object="X__c", **keys)])
+    contract = read_contracts(workspace.manifest)["x"]
+    assert contract.natural_keys == (("A", "B"), ("A", "C"))
+    assert contract.key_fields == ("A", "B", "C")
+
+
+def test_marts_in_a_circle_load_in_order_once_one_lookup_waits_for_a_second_pass(
+    workspace: Workspace,
+) -> None:
+    def pair(**waits: bool) -> list[dict[str, object]]:
+        up = {"field": "B__c", "type": "Lookup", "references": "sf_b", **waits}
+        down = {"field": "A__c", "type": "Lookup", "references": "sf_a"}
+        return [_keyed("sf_a", column("b_key", up)), _keyed("sf_b", column("a_key", down))]
+
+    workspace.declare(pair())
+    with pytest.raises(ConfigurationError, match="circle") as caught:
+        load_order(read_contracts(workspace.manifest))
+    assert "second_pass: true" in str(caught.value.next_step)
+    workspace.declare(pair(second_pass=True))
+    contracts = read_contracts(workspace.manifest)
+    assert load_order(contracts) == ["a", "b"]
+    assert load_order(with_passes(contracts)) == ["a", "b", "a.links"]
+
+
+@pytest.mark.parametrize(
+    "meta, problem",
+    [
+        ({"mode": "file", "key": "Source_System_ID__c"}, "go together"),
+        ({"mode": "insert_if_absent"}, "needs `natural_key` or `key`"),
+        (
+            {"mode": "upsert", "key": "Source_System_ID__c", "fallback": "sf_nowhere"},
+            "sf_nowhere, which is no mart",
+        ),
+    ],
+)
+def test_meta_that_no_load_could_work_with_is_refused(
+    workspace: Workspace, meta: dict[str, str], problem: str
+) -> None:
+    workspace.declare([model("sf_x", [column("record_key", KEY)], object="X__c", **meta)])
+    with pytest.raises(ConfigurationError, match=problem):
         read_contracts(workspace.manifest)

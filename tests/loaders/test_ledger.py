@@ -13,7 +13,7 @@ from loaders.errors import ConfigurationError
 from loaders.salesforce import ledger as ledger_module
 from loaders.salesforce.ledger import Job, Ledger
 from loaders.salesforce.registry import kind_of, parse_row_error, registry
-from loaders.salesforce.results import ANSWERS
+from loaders.salesforce.results import ANSWERS, TOLD
 
 ORG = "00D000000000001AAA"
 
@@ -42,7 +42,7 @@ OK = "('k1', '001A', 'accepted', null, null)"
 
 def _answer(ledger: Ledger, *rows: str) -> None:
     ledger.con.execute(ANSWERS)
-    ledger.con.execute(f"insert into answers values {', '.join(rows)}")
+    ledger.con.execute(f"{TOLD} values {', '.join(rows)}")
 
 
 def test_results_are_kept_by_key_with_their_class(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_collection_that_fails_half_way_leaves_nothing_behind(
     with Ledger(tmp_path / "ledger.duckdb") as ledger:
         job = ledger.prepare_job(ORG, _job(tmp_path / "part.csv"), SENT)
         _answer(ledger, OK)
-        monkeypatch.setattr(ledger_module, "insert_sql", lambda *_: "select broken")
+        monkeypatch.setattr(ledger_module, "insert_sql", lambda *_, **__: "select broken")
         with pytest.raises(duckdb.BinderException, match="broken"):
             ledger.collect(ORG, job, "complete", None)
         assert ledger.rows("select * from ledger.records") == []

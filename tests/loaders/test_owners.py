@@ -14,8 +14,8 @@ from schema_fixtures import KEY, Project, column, model
 from loaders.commands.load_sf_owners import owners
 from loaders.errors import ConfigurationError
 from loaders.rehearsal.process import RunningOrg
-from loaders.salesforce.contract import read_contracts
 from loaders.salesforce.describe import OrgUser
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.owners import (
     Decision,
     Owner,

@@ -8,8 +8,10 @@ import pytest
 from load_fixtures import KEY, Workspace, column, decide, model, standard_models
 
 from loaders.errors import ConfigurationError
-from loaders.salesforce.contract import read_contracts
+from loaders.salesforce.ledger import Ledger
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.plan import Counts, choose
+from loaders.salesforce.sample import fill_sample
 
 OWNER = ("owner@example.com", "005A", 1)
 LOADED = [
@@ -218,10 +220,38 @@ def test_plan_is_one_line(workspace: Workspace) -> None:
     accounts = read_contracts(workspace.manifest)["accounts"]
     assert Counts(310, 85, 809).line(accounts) == "accounts -> Account: 310 new, 85 changed, 809 same"
     assert (
-        Counts(1, 0, 0, 2, 3, 4)
+        Counts(1, 0, 0, 2, 3, gone=4)
         .line(accounts)
         .endswith(
             "2 blocked, 3 refused before (--retry-failed sends them again), "
             "4 no longer in the mart (left in the org)"
         )
     )
+
+
+@pytest.mark.requirement("COM-08")
+def test_a_sample_has_some_of_every_source_and_whole_families_even_in_a_circle(workspace: Workspace) -> None:
+    head = column(
+        "head_key", {"field": "Head__c", "type": "Lookup", "references": "sf_people", "second_pass": True}
+    )
+    firm = column("firm_key", {"field": "Firm__c", "type": "Lookup", "references": "sf_firms"})
+    upsert = {"mode": "upsert", "key": "Source_System_ID__c"}
+    firms = model("sf_firms", [column("record_key", KEY), head], object="Firm__c", **upsert)
+    people = model("sf_people", [column("record_key", KEY), firm], object="Person__c", **upsert)
+    workspace.declare([firms, people])
+    workspace.mart(
+        "sf_people",
+        "select case when i = 1 then 'b:man:' else 'a:man:' end || i as record_key, 'a:firm:' || i as firm_key "
+        "from range(1, 101) as numbers(i)",
+    )
+    workspace.mart(
+        "sf_firms",
+        "select 'a:firm:' || i as record_key, 'a:man:' || (i + 1) as head_key from range(1, 101) as numbers(i)",
+    )
+    contracts = read_contracts(workspace.manifest)
+    with Ledger(workspace.ledger) as ledger, ledger.warehouse(workspace.warehouse):
+        fill_sample(ledger, choose(contracts, None), 2)
+        keys = [key for (key,) in ledger.rows("select record_key from sample order by all")]
+        assert len(keys) == len(set(keys)) and "b:man:1" in keys
+        firms_of = "select firm_key from warehouse.marts.sf_people where record_key in (select record_key from sample)"
+        assert {key for (key,) in ledger.rows(firms_of)} <= set(keys), "a head brings his own firm along"

@@ -11,13 +11,13 @@ import pytest
 from schema_fixtures import KEY, Project, account, column, model, run, text
 
 from loaders.rehearsal.process import RunningOrg
-from loaders.salesforce.contract import read_contracts
 from loaders.salesforce.describe import (
     DescribedField,
     DescribedObject,
     OrgState,
     OrgUser,
 )
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.preflight_run import run_preflight
 from loaders.salesforce.session import Org
 from loaders.salesforce.targets import read_target

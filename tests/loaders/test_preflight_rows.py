@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from schema_fixtures import KEY_FIELD, account, accounts, run, state, text
 
-from loaders.salesforce.contract import Contract, Field, read_field_map
+from loaders.salesforce.contract import Contract, Field
 from loaders.salesforce.describe import (
     Automation,
     DescribedObject,
@@ -17,6 +17,7 @@ from loaders.salesforce.describe import (
     OrgState,
     OrgUser,
 )
+from loaders.salesforce.field_map import read_field_map
 from loaders.salesforce.findings import summary
 from loaders.salesforce.preflight import Preflight, preflight
 
@@ -174,7 +175,7 @@ def test_values_that_are_not_of_their_type_and_keys_that_nobody_declared() -> No
     colour = Field("Colour__c", None, "Text", 20)
     described = account(size=text("Size__c", "double", precision=8), colour=text("Colour__c", length=20))
     fine = "select 'a:1' as record_key, 'Acme' as account_name, 1.0::double as size, '{}' as custom_fields"
-    contracts = {"accounts": accounts(size, colour)}
+    contracts = {"accounts": accounts(size, colour, json_columns=("custom_fields",))}
     broken, _ = run(
         contracts, state(described), {"accounts": f"{fine} union all select 'a:2', 'B', 'inf'::double, '{{'"}
     )
@@ -225,3 +226,43 @@ def test_an_address_of_two_active_users_is_ambiguous() -> None:
     }
     _, noted = run({"users": users, "accounts": accounts(owner)}, org, marts)
     assert noted == [("accounts", "a:1", "OWNER_AMBIGUOUS", "OwnerId")]
+
+
+def test_rows_that_share_a_natural_key_are_doubles_whatever_their_case() -> None:
+    contract = accounts(mode="insert_if_absent", key=None, natural_key="Name")
+    rows = "select 'a:1' as record_key, 'Acme' as account_name union all select 'a:2', 'ACME' union all select 'a:3', 'B'"
+    result, noted = run({"accounts": contract}, state(account()), {"accounts": rows})
+    assert [(one.code, one.field, one.count) for one in result.findings] == [("DUPLICATE_KEY", "Name", 1)]
+    assert noted == [("accounts", "a:2", "DUPLICATE_KEY", "Name")]
+
+
+def test_rows_of_a_mart_that_is_left_out_are_counted_and_no_parents() -> None:
+    tickets = replace(accounts(requires=("Ticket__c",)), mart="tickets", relation='"marts"."sf_tickets"')
+    parent = Field("ParentId", "ticket_key", "Lookup", references=("tickets",))
+    described = account(parent=text("ParentId", "reference", reference_to=("Account",)))
+    fine = "select 'a:1' as record_key, 'Acme' as account_name"
+    marts = {"tickets": fine, "accounts": f"{fine}, 'a:1' as ticket_key"}
+    result, _ = run({"tickets": tickets, "accounts": accounts(parent)}, state(described), marts)
+    found = {one.code: (one.severity, one.mart, one.count) for one in result.findings}
+    assert found == {
+        "FEATURE_MISSING": ("warning", "tickets", 1),
+        "PARENT_MISSING": ("blocker", "accounts", 1),
+    }
+
+
+def test_the_parents_of_a_second_pass_may_come_later_in_the_order() -> None:
+    chief = Field("Chief__c", "chief_key", "Lookup", references=("branches",), second_pass=True)
+    head = Field("ParentId", "head_key", "Lookup", references=("accounts",))
+    described = account(
+        chief=text("Chief__c", "reference", reference_to=("Account",)),
+        parent=text("ParentId", "reference", reference_to=("Account",)),
+    )
+    branches = replace(accounts(head), mart="branches", relation='"marts"."sf_branches"')
+    marts = {
+        "accounts": "select 'a:1' as record_key, 'Acme' as account_name, 'b:1' as chief_key",
+        "branches": "select 'b:1' as record_key, 'B' as account_name, 'a:1' as head_key "
+        "union all select 'b:2', 'C', 'a:9'",
+    }
+    result, noted = run({"accounts": accounts(chief), "branches": branches}, state(described), marts)
+    assert noted == [("branches", "b:2", "PARENT_MISSING", "ParentId")]
+    assert codes(result) == ["PARENT_MISSING"]

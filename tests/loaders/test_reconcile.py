@@ -13,7 +13,7 @@ from load_fixtures import Bench, standard_models
 from loaders.errors import ConfigurationError, RefusedError
 from loaders.pipeline import refresh, source_names
 from loaders.salesforce import reconcile as reconcile_module
-from loaders.salesforce.contract import read_contracts
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.readback import TARGET_VARIABLE, readings
 from loaders.salesforce.reconcile import read_audit, reconcile, run_dbt
 from loaders.salesforce.session import Org

@@ -65,6 +65,10 @@ create table audit.audit_field_diffs as
 create table audit.audit_rule_uses as
     select 'last_name_default' as rule, 'Contact' as entity, 'LastName' as field, 'A person without last name ...' as what,
         3 as records;
+create table audit.audit_cell_reasons as
+    select 'contacts' as mart, 'Contact' as sf_object, 'LastName' as field, 'unexplained' as reason, 1 as cells
+    union all
+    select 'contacts', 'Contact', 'Rating', 'exact', 1;
 create table audit.audit_spot_checks as
     select 'contacts' as mart, 'Contact' as sf_object, 'mautic:contact:1' as record_key, '0035g0000000001AAA' as sf_id,
         '{{"id":1,"lastname":"{NAME}","fax":null}}' as source_row,
@@ -113,6 +117,10 @@ def test_the_report_counts_what_warehouse_and_ledger_hold_for_this_org(loaded: P
     ]
     assert report.sections["refusals"][0]["next_step"]
     assert {row["fate"]: row["records"] for row in report.sections["fates"]}["merged into another"] == 2
+    assert [(row["reason"], row["cells"]) for row in report.sections["cell_reasons"]] == [
+        ("exact", 1),
+        ("unexplained", 1),
+    ]
     assert report.owners == [{"owner": EMAIL, "records": 1, "marts": 1}]
 
 

@@ -14,7 +14,7 @@ from load_fixtures import FAST, Bench
 
 from loaders.commands.load_sf import load_sf
 from loaders.errors import ConfigurationError, RefusedError
-from loaders.salesforce import results, send
+from loaders.salesforce import bulk, results, send
 from loaders.salesforce.rollback import RollbackResult, rollback
 from loaders.salesforce.rollback_plan import Scope
 from loaders.salesforce.status import unfinished
@@ -186,9 +186,9 @@ def test_interrupted_rollback_is_resumed_by_the_same_command(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    for name in ("settle", "_start"):
+    for module, name in ((send, "settle"), (bulk, "create_job")):
         with monkeypatch.context() as patched:
-            patched.setattr(send, name, interrupt)
+            patched.setattr(module, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 _undo(bench, run_id=run_id)
         assert unfinished() == f"load-sf rollback {run_id} --target rehearsal"

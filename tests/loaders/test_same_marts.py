@@ -17,7 +17,11 @@ from loaders.pipeline import refresh
 from loaders.rehearsal.twin.mautic import write_mautic
 
 PROJECT = Path(__file__).resolve().parents[2]
-MARTS = ("sf_accounts", "sf_contacts", "sf_leads", "sf_users")
+MARTS = (
+    *("sf_accounts", "sf_contacts", "sf_leads", "sf_users", "sf_account_contact_relations", "sf_campaigns"),
+    *("sf_campaign_member_statuses", "sf_campaign_members", "sf_tasks", "sf_email_messages"),
+    *("sf_email_message_relations", "sf_file_links", "sf_topics", "sf_custom_records"),
+)
 # what SQL databases and CSV files trip over, in columns that reach the marts
 SPOILED = (
     "update leads set firstname = '𝓐da 🚀', city = 'تل أبيب', address1 = 'Line 1\r\nLine \"2\", left' where id = 3",

@@ -13,7 +13,7 @@ from schema_fixtures import KEY, Project, column, model
 
 from loaders.commands.load_sf_schema import schema
 from loaders.rehearsal.process import RunningOrg
-from loaders.salesforce.contract import read_contracts
+from loaders.salesforce.manifest import read_contracts
 from loaders.salesforce.metadata_parts import FIELDS_SET, LOAD_SET
 from loaders.salesforce.metadata_xml import children, parse, text, tree_of
 from loaders.salesforce.schema import values_in_marts

@@ -74,7 +74,7 @@ def test_audit_fields_need_the_permission_and_an_insert() -> None:
     closed = account(created=text("CreatedDate", "datetime", createable=False, updateable=False))
     opened = account(created=text("CreatedDate", "datetime", createable=True, updateable=False))
     insert = accounts(created, mode="insert_if_absent")
-    assert findings_of(insert, closed)["AUDIT_FIELDS_OFF"].severity == "blocker"
+    assert findings_of(insert, closed)["AUDIT_FIELDS_OFF"].severity == "warning", "the load leaves it out"
     assert findings_of(insert, opened) == {}
     assert "insert only" in findings_of(accounts(created), opened)["INVALID_FIELD_FOR_INSERT_UPDATE"].message
 
