@@ -63,6 +63,17 @@
 {%- endmacro %}
 
 
+{# The same where the type is not known before the rows are: it stands in a column. #}
+{% macro salesforce_value_of(value, type_column) -%}
+    case {{ type_column }}
+    {%- for sf_type in ['Checkbox', 'MultiselectPicklist', 'Date', 'DateTime', 'Number', 'Currency', 'Percent', 'Email'] %}
+        when '{{ sf_type }}' then {{ salesforce_value(value, sf_type) }}
+    {%- endfor %}
+        else {{ value }}
+    end
+{%- endmacro %}
+
+
 {# Read when a model is built, from the seed itself: which fields a customer has is data, not code. #}
 {% macro confirmed_lines(source_name, source_entity=none) -%}
     {%- set lines = [] -%}

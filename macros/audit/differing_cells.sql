@@ -114,6 +114,17 @@
         end as record_key
     from {{ records }}
 
+    {%- for sf_object in file_objects() %}
+
+    union all
+
+    select
+        {{ json_text('payload', 'ContentDocumentId') }} as sf_id,
+        record_key
+    from {{ records }}
+    where sf_object = '{{ sf_object }}' and record_key is not null
+    {%- endfor %}
+
     union all
 
     select
@@ -136,4 +147,18 @@
         {%- endfor -%}
     {%- endif -%}
     {{ return(found | unique(attribute='object') | list) }}
+{%- endmacro %}
+
+
+{# Objects that hold the versions of files: links name the document, whose Id is another one. #}
+{% macro file_objects() -%}
+    {%- set found = [] -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.meta.get('salesforce') -%}
+            {%- if node.config.meta.salesforce.get('mode') == 'file' -%}
+                {%- do found.append(node.config.meta.salesforce.object) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(found | unique | list) }}
 {%- endmacro %}

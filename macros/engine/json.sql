@@ -67,3 +67,12 @@
     )
     || '}'
 {%- endmacro %}
+
+
+{% macro json_merged(first, second) -%}
+    {{ return(adapter.dispatch('json_merged', 'sf_migration')(first, second)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_merged(first, second) -%}
+    cast(json_merge_patch(coalesce({{ first }}, '{}'), coalesce({{ second }}, '{}')) as varchar)
+{%- endmacro %}

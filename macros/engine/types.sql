@@ -52,3 +52,12 @@
 {% macro duckdb__arg_min_by(expression, order_by) -%}
     arg_min({{ expression }}, {{ order_by }}) filter (where {{ expression }} is not null)
 {%- endmacro %}
+
+
+{% macro arg_max_by(expression, order_by) -%}
+    {{ return(adapter.dispatch('arg_max_by', 'sf_migration')(expression, order_by)) }}
+{%- endmacro %}
+
+{% macro duckdb__arg_max_by(expression, order_by) -%}
+    arg_max({{ expression }}, {{ order_by }})
+{%- endmacro %}

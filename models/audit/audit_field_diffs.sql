@@ -37,8 +37,11 @@ gone as (
 differing as (
 
     {% for mart in audited_marts() %}
-    {{ differing_cells(mart_contract(mart), ref(mart), 'records', 'identities') }}
-    {% if not loop.last %}union all{% endif %}
+    {% set last_mart = loop.last %}
+    {% for one in contracts_with_rows(mart, ref(mart)) %}
+    {{ differing_cells(one.contract, one.rows, 'records', 'identities') }}
+    {% if not (loop.last and last_mart) %}union all{% endif %}
+    {% endfor %}
     {% endfor %}
 
 ),

@@ -25,6 +25,12 @@ int_people_split as (
 
 ),
 
+children as (
+
+    select * from {{ ref('int_child_fates') }}
+
+),
+
 ledger as (
 
     select * from {{ ref('stg_salesforce__ledger_records') }}
@@ -52,6 +58,8 @@ sent as (
         end as fate
     from marts
     left join ledger on marts.mart = ledger.mart and marts.record_key = ledger.record_key
+    -- rows that only accompany another one, such as the content of an e-mail beside its Task
+    where marts.mart not in ({{ companion_marts() }})
 
 ),
 
@@ -123,6 +131,29 @@ fates as (
     from accounts
     inner join sent on accounts.record_key = sent.record_key
     where accounts.cluster_rank = 1
+
+    union all
+
+    select
+        source_system,
+        source_entity,
+        record_key,
+        fate,
+        because
+    from children
+    where fate is not null
+
+    union all
+
+    select
+        children.source_system,
+        children.source_entity,
+        children.record_key,
+        sent.fate,
+        children.because
+    from children
+    inner join sent on children.record_key = sent.record_key and children.mart = sent.mart
+    where children.fate is null
 
 ),
 

@@ -6,46 +6,9 @@ rules as (
 
 ),
 
-int_accounts_matched as (
+audit_ruled_records as (
 
-    select * from {{ ref('int_accounts_matched') }}
-
-),
-
-int_people_split as (
-
-    select * from {{ ref('int_people_split') }}
-
-),
-
-uses as (
-
-    select account_name_rule as rule from int_accounts_matched
-
-    union all
-
-    select website_rule as rule from int_accounts_matched
-
-    union all
-
-    select last_name_rule as rule from int_people_split
-
-    union all
-
-    select company_rule as rule from int_people_split
-    where becomes = 'Lead'
-
-    union all
-
-    select primary_rule as rule from int_people_split
-
-    union all
-
-    select stage_rule as rule from int_people_split
-
-    union all
-
-    select title_rule as rule from int_people_split
+    select * from {{ ref('audit_ruled_records') }}
 
 ),
 
@@ -54,9 +17,8 @@ counted as (
     select
         rule,
         count(*) as records
-    from uses
-    where rule is not null
-    group by 1
+    from audit_ruled_records
+    group by rule
 
 ),
 
@@ -65,6 +27,7 @@ audit_rule_uses as (
 
     select
         coalesce(rules.rule, counted.rule) as rule,
+        rules.kind,
         rules.entity,
         rules.field,
         rules.requirement,

@@ -3,8 +3,11 @@ with
 audit_unfit_values as (
 
     {% for mart in audited_marts() %}
-    {{ unfit_rows(mart_contract(mart), ref(mart)) }}
-    {% if not loop.last %}union all{% endif %}
+    {% set last_mart = loop.last %}
+    {% for one in contracts_with_rows(mart, ref(mart)) %}
+    {{ unfit_rows(one.contract, one.rows) }}
+    {% if not (loop.last and last_mart) %}union all{% endif %}
+    {% endfor %}
     {% endfor %}
 
 )

@@ -24,6 +24,7 @@ survivors as (
     select
         int_people_clustered.person_key,
         int_accounts_clustered.account_key,
+        min(links.record_key) as link_key,
         max(case when links.is_primary then 1 else 0 end) as is_flagged,
         min(int_people_clustered.cluster_rank) as person_rank,
         max(links.linked_at) as linked_at
@@ -58,6 +59,7 @@ int_account_people as (
     select
         person_key,
         account_key,
+        link_key,
         link_rank = 1 as is_primary,
         case
             when link_rank > 1 or companies = 1 or flagged = 1 then null

@@ -65,7 +65,10 @@ single as (
         time_zone,
         locale,
         lifecycle_stage,
+        split_hint,
         lead_score,
+        company_size,
+        address_possibly_cut,
         cluster_size as merged_records,
         last_active_at,
         created_at
@@ -110,7 +113,9 @@ survived as (
         {{ arg_min_by('time_zone', 'cluster_rank') }} as time_zone,
         {{ arg_min_by('locale', 'cluster_rank') }} as locale,
         {{ arg_min_by('lifecycle_stage', 'cluster_rank') }} as lifecycle_stage,
+        {{ arg_min_by('split_hint', 'cluster_rank') }} as split_hint,
         {{ arg_min_by('lead_score', 'cluster_rank') }} as lead_score,
+        {{ arg_min_by('company_size', 'cluster_rank') }} as company_size,
         max(cluster_size) as merged_records,
         max(last_active_at) as last_active_at,
         min(created_at) as created_at
@@ -146,7 +151,10 @@ merged as (
         survived.time_zone,
         survived.locale,
         survived.lifecycle_stage,
+        survived.split_hint,
         survived.lead_score,
+        survived.company_size,
+        addresses.address_possibly_cut,
         survived.merged_records,
         survived.last_active_at,
         survived.created_at

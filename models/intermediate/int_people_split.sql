@@ -20,7 +20,8 @@ with_decision as (
         decisions.source_system is not null as is_decided,
         decisions.sf_object as stage_object,
         decisions.sf_value as stage_status,
-        fallbacks.sf_value as fallback_status
+        fallbacks.sf_value as fallback_status,
+        contact_stages.sf_value as contact_stage
     from int_people_matched
     left join int_value_map as decisions
         on
@@ -34,6 +35,12 @@ with_decision as (
             = fallbacks.source_system
             and fallbacks.source_field = 'lifecycle_stage_without_company'
             and {{ value_key('int_people_matched.lifecycle_stage') }} = fallbacks.source_key
+    left join int_value_map as contact_stages
+        on
+            coalesce(int_people_matched.stage_source_system, int_people_matched.source_system)
+            = contact_stages.source_system
+            and contact_stages.source_field = 'contact_stage'
+            and {{ value_key('int_people_matched.lifecycle_stage') }} = contact_stages.source_key
 
 ),
 
@@ -96,8 +103,19 @@ int_people_split as (
         time_zone,
         locale,
         lifecycle_stage,
+        contact_stage,
+        split_hint,
+        case
+            when lower(split_hint) = 'customer' and stage_object = 'Lead'
+                then 'split_hint_conflict'
+            when lower(split_hint) = 'prospect' and stage_object = 'Contact'
+                then 'split_hint_conflict'
+        end as hint_rule,
 
+        address_possibly_cut,
+        case when address_possibly_cut then 'address_possibly_cut' end as address_rule,
         lead_score,
+        company_size,
         merged_records,
 
         last_active_at,

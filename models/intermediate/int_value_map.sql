@@ -16,7 +16,8 @@ int_value_map as (
         sf_object,
         sf_field,
         sf_value,
-        note
+        note,
+        coalesce(status, 'confirmed') as status
     from stacked
 
 )

@@ -13,6 +13,12 @@ int_custom_fields as (
 
 ),
 
+int_account_sizes as (
+
+    select * from {{ ref('int_account_sizes') }}
+
+),
+
 sf_accounts as (
 
     select
@@ -29,11 +35,13 @@ sf_accounts as (
         int_accounts_matched.country as billing_country,
         int_accounts_matched.industry,
         int_accounts_matched.description,
-        int_accounts_matched.number_of_employees,
+        coalesce(int_accounts_matched.number_of_employees, int_account_sizes.company_size)
+            as number_of_employees,
         int_accounts_matched.annual_revenue,
         int_accounts_matched.created_at as source_created_at,
         int_custom_fields.custom_fields
     from int_accounts_matched
+    left join int_account_sizes on int_accounts_matched.record_key = int_account_sizes.account_key
     left join int_custom_fields on int_accounts_matched.record_key = int_custom_fields.record_key
 
 )

@@ -9,6 +9,7 @@ companies_leads as (
 stg_mautic__account_people as (
 
     select
+        {{ record_key('mautic', 'company_contact', "company_id || '-' || lead_id") }} as record_key,
         {{ record_key('mautic', 'contact', 'lead_id') }} as person_record_key,
         {{ record_key('mautic', 'company', 'company_id') }} as account_record_key,
         coalesce(is_primary = 1, false) as is_primary,

@@ -30,6 +30,8 @@ cleaned as (
         {{ clean_text('timezone') }} as time_zone,
         {{ clean_text('preferred_locale') }} as locale,
         {{ clean_text('lifecycle_stage') }} as lifecycle_stage,
+        {{ clean_text('prospect_or_customer') }} as split_hint,
+        company_size,
         points,
         date_identified,
         last_active,
@@ -64,12 +66,17 @@ stg_mautic__people as (
         time_zone,
         locale,
         lifecycle_stage,
+        split_hint,
 
         cast(points as bigint) as lead_score,
+        cast({{ try_cast_as('company_size', 'double') }} as bigint) as company_size,
 
         -- old imports have names or addresses without the date
         date_identified is null
         and coalesce(email, first_name, last_name) is null as is_anonymous,
+
+        -- RudderStack cuts a long address there and loses the character behind
+        length(address_line_1) = 63 and address_line_2 is not null as address_possibly_cut,
 
         cast(date_identified as timestamp) as identified_at,
         cast(last_active as timestamp) as last_active_at,
