@@ -18,13 +18,13 @@ demo: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" rehearse demo --contacts $(CONTACTS)
 
 test: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" sqlfluff lint models tests/dbt
+	PATH="$(CURDIR)/$(BIN):$$PATH" sqlfluff lint --processes 2 models tests/dbt
 
 fmt: env
 	$(BIN)/ruff check --fix .

@@ -34,6 +34,7 @@ SECTIONS = (
     "blocked",
     "differences",
     "differing_cells",
+    "cell_reasons",
     "rules",
     "edits",
     "runs",
