@@ -29,7 +29,7 @@ fields_of as (
     select
         form_fields.form_id,
         {{ text_agg(
-            "'  ' || label || ' (' || type || case when is_required = 1 then ', required' else '' end || ')'"
+            "'  ' || coalesce(label, alias, '') || ' (' || coalesce(type, 'text') || case when is_required = 1 then ', required' else '' end || ')'"
             ~ " || coalesce(' -> ' || coalesce(nullif(mapped_field, ''), nullif(lead_field, '')), '')",
             "'\n'", 'field_order, id'
         ) }} as readable,
@@ -48,8 +48,10 @@ actions_of as (
 
     select
         form_actions.form_id,
-        {{ text_agg("'  ' || name || ' (' || type || ')'", "'\n'", 'action_order, id') }}
-            as readable,
+        {{ text_agg(
+            "'  ' || coalesce(name, '') || ' (' || coalesce(type, '') || ')'",
+            "'\n'", 'action_order, id'
+        ) }} as readable,
         {{ json_list_agg(
             json_document({
                 'position': 'action_order', 'id': 'id', 'kind': "'action'", 'type': 'type',
@@ -88,7 +90,7 @@ stg_mautic__forms as (
         '[]' as audience,
         'Fields:' || coalesce('{{ "\n" }}' || fields_of.readable, ' none')
         || '{{ "\n" }}Then:' || coalesce('{{ "\n" }}' || actions_of.readable, ' nothing')
-        || '{{ "\n" }}After submission: ' || forms.post_action
+        || '{{ "\n" }}After submission: ' || coalesce(forms.post_action, 'nothing')
         || coalesce(' ' || forms.post_action_property, '')
         || '{{ "\n" }}Submissions so far: '
         || cast(coalesce(submissions_of.submissions, 0) as varchar) as readable,

@@ -47,11 +47,11 @@ stg_mautic__pages as (
         'landing page' as kind,
         {{ clean_text('pages.title') }} as name,
         pages.is_published = 1 as is_active,
-        'Visitor opens /' || pages.alias as trigger_text,
+        'Visitor opens /' || coalesce(pages.alias, '') as trigger_text,
         '[]' as steps,
         '[]' as waits,
         '[]' as audience,
-        'Slug: /' || pages.alias
+        'Slug: /' || coalesce(pages.alias, '')
         || '{{ "\n" }}Theme: ' || coalesce(pages.template, 'none (own HTML)')
         || '{{ "\n" }}Language: ' || coalesce(pages.lang, 'not set')
         || '{{ "\n" }}Embedded forms: ' || coalesce(forms_of.form_names, 'none')
@@ -64,9 +64,9 @@ stg_mautic__pages as (
             ''
         )
         || '{{ "\n" }}Visits: '
-        || cast(pages.hits as varchar)
+        || cast(coalesce(pages.hits, 0) as varchar)
         || ', by '
-        || cast(pages.unique_hits as varchar)
+        || cast(coalesce(pages.unique_hits, 0) as varchar)
         || ' visitors' as readable,
         {{ json_document(
             {}, {'page': row_document('pages', ['content', 'variant_settings']), 'forms': "coalesce(forms_of.forms, '[]')"}

@@ -25,7 +25,8 @@ stg_mautic__popups as (
         '[]' as steps,
         '[]' as waits,
         '[]' as audience,
-        'Shows a ' || focus.focus_type || ' as ' || focus.style
+        'Shows a ' || coalesce(focus.focus_type, 'message')
+        || ' as ' || coalesce(focus.style, 'bar')
         || coalesce('{{ "\n" }}With form: ' || forms.name, '')
         || coalesce('{{ "\n" }}Own HTML: ' || nullif(focus.html, ''), '') as readable,
         {{ row_document('focus', ['properties', 'utm_tags']) }} as definition,

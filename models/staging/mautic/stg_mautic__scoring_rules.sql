@@ -38,8 +38,10 @@ events_of as (
         {{ json_list_agg(
             row_document('point_trigger_events', ['properties']), 'action_order, id'
         ) }} as events,
-        {{ text_agg("'  ' || name || ' (' || type || ')'", "'\n'", 'action_order, id') }}
-            as readable
+        {{ text_agg(
+            "'  ' || coalesce(name, '') || ' (' || coalesce(type, '') || ')'",
+            "'\n'", 'action_order, id'
+        ) }} as readable
     from point_trigger_events
     group by point_trigger_events.trigger_id
 
@@ -53,14 +55,14 @@ rules as (
         'point action' as kind,
         {{ clean_text('points.name') }} as name,
         points.is_published = 1 as is_active,
-        'Contact does: ' || points.type as trigger_text,
+        'Contact does: ' || coalesce(points.type, 'not known') as trigger_text,
         {{ json_document({
             'position': '1', 'kind': "'action'", 'type': 'points.type', 'delta': 'points.delta',
         }) }} as step,
         null as events,
         null as steps,
         case when points.delta < 0 then 'Takes ' else 'Gives ' end
-        || cast(abs(points.delta) as varchar)
+        || cast(abs(coalesce(points.delta, 0)) as varchar)
         || ' points'
         || coalesce(' in group "' || point_groups.name || '"', '')
         || case when points.repeatable = 1 then ', every time' else ', once per contact' end
@@ -79,7 +81,7 @@ rules as (
         'point trigger' as kind,
         {{ clean_text('point_triggers.name') }} as name,
         point_triggers.is_published = 1 as is_active,
-        'Score reaches ' || cast(point_triggers.points as varchar)
+        'Score reaches ' || cast(coalesce(point_triggers.points, 0) as varchar)
         || coalesce(' in group "' || point_groups.name || '"', '') as trigger_text,
         null as step,
         events_of.events,

@@ -94,8 +94,8 @@ templates as (
         || coalesce('{{ "\n" }}Reply to: ' || nullif(emails.reply_to_address, ''), '')
         || coalesce('{{ "\n" }}Preheader: ' || nullif(emails.preheader_text, ''), '')
         || '{{ "\n" }}Theme: ' || coalesce(nullif(emails.template, ''), 'none (own HTML)')
-        || '{{ "\n" }}Sent: ' || cast(emails.sent_count as varchar)
-        || ', opened: ' || cast(emails.read_count as varchar) as readable,
+        || '{{ "\n" }}Sent: ' || cast(coalesce(emails.sent_count, 0) as varchar)
+        || ', opened: ' || cast(coalesce(emails.read_count, 0) as varchar) as readable,
         {{ row_document(
             'emails', ['content', 'utm_tags', 'variant_settings', 'dynamic_content', 'headers']
         ) }} as definition,
@@ -114,7 +114,7 @@ templates as (
         is_published = 1 as is_active,
         'Sent by campaigns' as trigger_text,
         '[]' as audience,
-        message as readable,
+        coalesce(message, '') as readable,
         {{ row_document('sms_messages') }} as definition,
         cast(date_added as timestamp) as created_at,
         cast(date_modified as timestamp) as modified_at
