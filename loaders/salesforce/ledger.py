@@ -92,7 +92,7 @@ class Ledger:
         self.con.execute("set TimeZone = 'UTC'")
         self.con.execute("set enable_progress_bar = false")
         self.con.execute(f"set disabled_compression_methods = {literal(SLOW_COMPRESSION)}")
-        self.con.execute(f"set memory_limit = {literal(os.environ.get('SFM_MEMORY_LIMIT', '2GB'))}")
+        self.con.execute(f"set memory_limit = {literal(os.environ.get('SFM_MEMORY_LIMIT', '600MB'))}")
         self.con.execute(f"set temp_directory = {literal(str(spill or path.parent / 'spill'))}")
         self._attach(path, "ledger", "")
         ledger_schema.prepare(self.con, path)
